@@ -1,0 +1,24 @@
+//! From projected columns to an image and its labels: the linear ADF-STEM model, backgrounds,
+//! scan and shot noise, and the ground truth that belongs to them.
+//!
+//! Images are `Array2<f32>` indexed `[row, column]`, row 0 on top; positions are `(x, y)` with
+//! pixel centres at integers, so the first pixel's centre is (0, 0). Lengths are in ångström
+//! where a name says so. Randomness comes from a [`SampleRng`], one counter-based stream a sample.
+
+mod background;
+mod dose;
+mod error;
+mod grid;
+mod labels;
+mod linear;
+mod random;
+mod scan;
+
+pub use background::{Background, BackgroundKind};
+pub use dose::{Detector, Dose, expose, poisson};
+pub use error::ImagingError;
+pub use grid::Grid;
+pub use labels::{Spot, circular_mask, gaussian_mask, superresolution};
+pub use linear::{LinearModel, Spectrum};
+pub use random::SampleRng;
+pub use scan::{RowShift, ScanNoise};

@@ -1,0 +1,23 @@
+//! Recipes and the labelled training samples they make: sample `i` of recipe `R` under seed `s`
+//! is a pure function of (R, s, i).
+//!
+//! A [`Recipe`] is a small TOML file; [`Generator`] resolves its crystals and optics once and then
+//! renders any [`Sample`] on any thread in any order.
+
+mod draw;
+mod error;
+mod generate;
+mod materials;
+mod motif;
+mod recipe;
+mod sample;
+
+pub use draw::Draw;
+pub use error::LibraryError;
+pub use generate::Generator;
+pub use materials::{Material, material_names};
+pub use recipe::{
+    BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, LabelRecipe, OpticsRecipe, Recipe,
+    ScanRecipe, StructureRecipe, recipe_names,
+};
+pub use sample::{Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};

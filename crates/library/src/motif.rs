@@ -1,0 +1,94 @@
+use adatom_crystal::{Element, ProjectedCell, ProjectedColumn};
+use adatom_imaging::SampleRng;
+
+/// Nearest columns are this far apart \[Å\], as in common crystals.
+const NEAREST_ANGSTROM: (f64, f64) = (1.8, 3.2);
+/// Elements to draw from, light to heavy: they differ in the width of their potential.
+const ELEMENTS: [&str; 8] = ["C", "Al", "Ti", "Fe", "Ga", "Zr", "Ba", "Au"];
+
+/// The elements that random lattices are made of.
+pub(crate) fn elements() -> impl Iterator<Item = Element> {
+    ELEMENTS.iter().filter_map(|symbol| Element::from_symbol(symbol).ok())
+}
+
+/// A random two-dimensional lattice with one to three columns in its motif; the second and third
+/// are as bright as the first or down to a twelfth of it. Returns the cell and the distance of
+/// its nearest columns \[Å\].
+pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
+    let ratio = rng.between(1.0, 1.6);
+    let angle = match rng.index(4) {
+        0 => 90.0,
+        1 => 60.0,
+        _ => rng.between(58.0, 90.0),
+    };
+    let (sin, cos) = f64::to_radians(angle).sin_cos();
+    let mut vectors = [[1.0, 0.0], [ratio * cos, ratio * sin]];
+    let count = 1 + rng.index(3);
+    // Places too close to each other are drawn again; a motif that does not fit loses a column.
+    let apart = [0.0, 0.36, 0.4][count - 1];
+    let mut places: Vec<[f64; 2]> = vec![[0.0, 0.0]];
+    for _ in 0..40 {
+        if places.len() == count {
+            break;
+        }
+        let symmetric = rng.index(3) == 0;
+        let (u, v) = if symmetric { (0.5, 0.5) } else { (rng.uniform(), rng.uniform()) };
+        let place = [u * vectors[0][0] + v * vectors[1][0], u * vectors[0][1] + v * vectors[1][1]];
+        if places.iter().all(|other| lattice_distance(&vectors, place, *other) >= apart) {
+            places.push(place);
+        }
+    }
+    let mut nearest = 1.0_f64;
+    for (i, a) in places.iter().enumerate() {
+        for b in &places[..i] {
+            nearest = nearest.min(lattice_distance(&vectors, *a, *b));
+        }
+    }
+    let target = rng.between(NEAREST_ANGSTROM.0, NEAREST_ANGSTROM.1);
+    let scale = target / nearest;
+    vectors.iter_mut().flatten().for_each(|v| *v *= scale);
+    // Atoms a repeat make the contrast: the same element with fewer atoms is fainter.
+    let element = elements().nth(rng.index(ELEMENTS.len())).unwrap_or(Element::CARBON);
+    let columns = places
+        .into_iter()
+        .enumerate()
+        .map(|(index, [x, y])| {
+            let atoms = if index == 0 { 1.0 } else { (-rng.between(0.0, 12.0_f64.ln())).exp() };
+            ProjectedColumn {
+                x: x * scale,
+                y: y * scale,
+                species: vec![(element, atoms)],
+                u_iso_angstrom2: None,
+            }
+        })
+        .collect();
+    (ProjectedCell { vectors, repeat_angstrom: 4.0, columns }, target)
+}
+
+/// Distance of two points of a lattice, the nearest translation counting.
+fn lattice_distance(vectors: &[[f64; 2]; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+    let mut nearest = f64::INFINITY;
+    for i in -2..=2 {
+        for j in -2..=2 {
+            let (i, j) = (f64::from(i), f64::from(j));
+            let dx = a[0] - b[0] + i * vectors[0][0] + j * vectors[1][0];
+            let dy = a[1] - b[1] + i * vectors[0][1] + j * vectors[1][1];
+            nearest = nearest.min(dx.hypot(dy));
+        }
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_never_closer_than_stated() {
+        for index in 0..200 {
+            let (cell, nearest) = random_cell(&mut SampleRng::new(4, index));
+            assert!((cell.nearest_distance() / nearest - 1.0).abs() < 1e-9, "{index}");
+            assert!((1.8..=3.2).contains(&nearest));
+        }
+    }
+}
