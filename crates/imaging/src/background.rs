@@ -11,7 +11,7 @@ pub enum BackgroundKind {
     Constant,
     /// A ramp in a random direction.
     Linear,
-    /// A smooth random pattern with periods from the field's size upwards of a third of it.
+    /// A smooth random pattern of waves no shorter than two thirds of the field.
     Nonlinear,
 }
 

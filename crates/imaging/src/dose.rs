@@ -17,6 +17,14 @@ pub struct Dose {
     pub dwell_us: f64,
 }
 
+impl Detector {
+    /// How far the response drags the image along the row, on average \[px\]: an exponential tail
+    /// that keeps the part q of each pixel for the next has its mean at q/(1 − q).
+    pub fn delay_px(&self) -> f64 {
+        if self.response_px > 0.0 { 1.0 / ((1.0 / self.response_px).exp() - 1.0) } else { 0.0 }
+    }
+}
+
 impl Dose {
     /// Electrons a pixel, t_dwell × I / e.
     pub fn electrons_per_pixel(&self) -> f64 {
@@ -155,6 +163,18 @@ mod tests {
                 "mean {mean}: χ² {statistic} of {classes}"
             );
         }
+    }
+
+    /// The mean of a recorded impulse lies behind it by the stated delay.
+    #[test]
+    fn the_response_drags_an_impulse_by_its_delay() {
+        let mut impulse = Array2::zeros((1, 200));
+        impulse[(0, 20)] = 1.0;
+        let detector = Detector { response_px: 1.7, ..Default::default() };
+        let image = expose(&impulse, 1e9, &detector, &mut SampleRng::new(1, 1)).unwrap();
+        let mean = image.iter().enumerate().map(|(x, v)| x as f64 * f64::from(*v)).sum::<f64>()
+            / f64::from(image.sum());
+        assert!((mean - 20.0 - detector.delay_px()).abs() < 1e-3, "{mean}");
     }
 
     #[test]

@@ -11,6 +11,9 @@ const NEGLIGIBLE: f64 = 2e-6;
 /// Samples of the radial tables, from zero frequency to the cutoff.
 const RADIAL_SAMPLES: usize = 2048;
 
+/// Columns whose phases are held in memory together.
+const COLUMNS_AT_ONCE: usize = 4096;
+
 /// The paper's linear model: object function ⊗ |probe|² ⊗ source.
 ///
 /// Everything is computed in reciprocal space: the columns' structure factor is summed exactly
@@ -65,10 +68,11 @@ impl LinearModel {
         &self.probe
     }
 
-    /// How far outside the field columns still matter \[Å\]: three Airy radii, the source and an
-    /// atom's own extent.
+    /// How far outside the field columns still matter \[Å\]: three Airy radii, the aberrations'
+    /// spread, the source and an atom's own extent.
     pub fn margin_angstrom(&self) -> f64 {
-        3.0 * 0.61 / self.probe.aperture() + 2.0 * self.probe.source_fwhm_angstrom() + 2.0
+        let diffraction = 3.0 * 0.61 / self.probe.aperture();
+        diffraction + self.transfer.spread_angstrom() + 2.0 * self.probe.source_fwhm_angstrom() + 2.0
     }
 
     /// Integral over the plane of a column's image, in units of the object function times Å²
@@ -97,7 +101,9 @@ impl LinearModel {
                 groups.entry((element, displacement.to_bits())).or_default().push((index, count));
             }
         }
-        for ((element, displacement), members) in groups {
+        let pieces =
+            groups.iter().flat_map(|(key, members)| members.chunks(COLUMNS_AT_ONCE).map(move |m| (*key, m)));
+        for ((element, displacement), members) in pieces {
             let Some(table) = self.atoms.get(&element) else { continue };
             let displacement = f64::from_bits(displacement);
             let mut along_x = Array2::<Complex32>::zeros((members.len(), nx + 1));

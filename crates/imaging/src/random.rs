@@ -3,7 +3,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::f64::consts::PI;
 
 /// Random numbers of one sample: a ChaCha8 stream chosen by (seed, index), so that a sample does
-/// not depend on the samples before it, on threads or on machines.
+/// not depend on the samples before it or on threads.
 #[derive(Debug, Clone)]
 pub struct SampleRng {
     inner: ChaCha8Rng,

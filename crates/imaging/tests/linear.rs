@@ -1,5 +1,7 @@
 //! The reciprocal-space image against a direct sum in real space.
 
+#![allow(clippy::unwrap_used)]
+
 use adatom_crystal::{Column, Element};
 use adatom_imaging::{Grid, LinearModel, RowShift};
 use adatom_optics::{Aberrations, Parametrisation, Probe, Scattering};
@@ -35,10 +37,10 @@ fn image_is_the_direct_sum_of_probes_without_wrap_around() {
         column(-1.1, 3.0, "Pt", 2.0),
     ];
     let computed = image(&model, &columns, &grid, None);
-    let table: Vec<f64> = (0..1400).map(|i| i as f64 * 0.01).collect();
+    let table: Vec<f64> = (0..720).map(|i| i as f64 * 0.02).collect();
     let profile = model.probe().intensity_profile(&table);
     let probe = |r: f64| {
-        let at = r / 0.01;
+        let at = r / 0.02;
         let i = at as usize;
         profile[i] * (1.0 - at.fract()) + profile[i + 1] * at.fract()
     };

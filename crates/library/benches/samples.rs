@@ -1,5 +1,7 @@
 //! Complete training samples of 256×256 pixels, image and five labels, a second.
 
+#![allow(clippy::unwrap_used)]
+
 use adatom_library::{Generator, Recipe};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,6 @@
+use crate::materials::material_text;
 use crate::motif::{self, random_cell};
+use crate::recipe::hex;
 use crate::{
     Form, Labels, LibraryError, Material, OpticsRecipe, Recipe, Sample, SampleSettings, StructureRecipe,
     TruthColumn, UnlabelledColumn, psnr_db,
@@ -13,6 +15,7 @@ use adatom_imaging::{
 };
 use adatom_optics::{Aberrations, Probe};
 use ndarray::Array2;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
 
@@ -25,6 +28,7 @@ const SHEETS: u64 = 3;
 pub struct Generator {
     recipe: Recipe,
     seed: u64,
+    identity: String,
     omitted: BTreeSet<Element>,
     structures: Vec<Prepared>,
     total_weight: f64,
@@ -68,20 +72,20 @@ impl Generator {
             .collect::<Result<BTreeSet<_>, _>>()?;
         let mut structures = Vec::new();
         let mut models = BTreeMap::new();
+        let mut identity = Sha256::new_with_prefix(recipe.hash());
         for structure in &recipe.structure {
+            identity.update(material_text(&structure.material)?.as_bytes());
             let prepared = prepare(structure, &recipe, &omitted)?;
             for &optics in &prepared.optics {
                 for (scattering, object) in recipe.scattering.iter().enumerate() {
-                    if let Some(probe) = recipe.optics[optics].fixed() {
-                        let model = probe
-                            .map_err(ImagingError::from)
-                            .and_then(|probe| {
-                                LinearModel::new(probe, object, prepared.elements.iter().copied())
-                            })
-                            .map_err(|source| LibraryError::Imaging {
-                                structure: prepared.title(),
-                                source,
-                            })?;
+                    // Drawn optics are tried once, so that a bad setting shows before the first sample.
+                    let fixed = recipe.optics[optics].is_fixed();
+                    let model = recipe.optics[optics]
+                        .draw(&mut SampleRng::new(0, 0))
+                        .map_err(ImagingError::from)
+                        .and_then(|probe| LinearModel::new(probe, object, prepared.elements.iter().copied()))
+                        .map_err(|source| LibraryError::Imaging { structure: prepared.title(), source })?;
+                    if fixed {
                         models.insert((structures.len(), optics, scattering), model);
                     }
                 }
@@ -89,7 +93,14 @@ impl Generator {
             structures.push(prepared);
         }
         let total_weight = structures.iter().map(|s| s.recipe.weight).sum();
-        Ok(Self { recipe, seed, omitted, structures, total_weight, models })
+        let identity = hex(&identity.finalize());
+        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, models })
+    }
+
+    /// SHA-256 of the resolved recipe and of the crystals' files: with the seed it decides every
+    /// sample.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The recipe.
@@ -152,7 +163,12 @@ impl Generator {
         let mut ideal = spectrum.image(&grid, None);
         let dwell_us = recipe.dose.dwell_us.value(rng);
         let scan = self.draw_scan(&grid, dwell_us, rng);
-        let rows = scan.rows(grid.height, rng);
+        let response_px = recipe.detector.response_px.value(rng);
+        let mut detector = Detector { response_px, ..Detector::default() };
+        // A slow detector drags the image behind the scan; positions mean where the column is seen.
+        let delay = detector.delay_px() * grid.pixel_x_angstrom;
+        let mut rows = scan.rows(grid.height, rng);
+        rows.iter_mut().for_each(|row| row.x_angstrom -= delay);
         let mut scanned = spectrum.image(&grid, Some(&rows));
         let peak = ideal.iter().fold(0.0_f32, |a, b| a.max(*b));
         let scale = if peak > 0.0 { 1.0 / peak } else { 0.0 };
@@ -169,10 +185,7 @@ impl Generator {
 
         let dose = Dose { current_pa: recipe.dose.current_pa.value(rng), dwell_us };
         let peak_electrons = dose.electrons_per_pixel() * recipe.dose.peak_fraction.value(rng);
-        let detector = Detector {
-            read_noise_counts: recipe.detector.read_noise.value(rng) * peak_electrons.sqrt(),
-            response_px: recipe.detector.response_px.value(rng),
-        };
+        detector.read_noise_counts = recipe.detector.read_noise.value(rng) * peak_electrons.sqrt();
         let mut image = expose(&scanned, peak_electrons, &detector, rng).map_err(imaging)?;
         let blur = recipe.detector.blur_px.value(rng);
         if blur > 0.0 {
@@ -286,9 +299,9 @@ struct Truth {
 }
 
 impl OpticsRecipe {
-    /// The probe, when nothing about it is left to chance.
-    fn fixed(&self) -> Option<Result<Probe, adatom_optics::OpticsError>> {
-        let all = [
+    /// Whether nothing about the probe is left to chance.
+    fn is_fixed(&self) -> bool {
+        let draws = [
             &self.source_fwhm_angstrom,
             &self.defocus_angstrom,
             &self.astigmatism2_angstrom,
@@ -297,11 +310,10 @@ impl OpticsRecipe {
             &self.c3_mm,
             &self.c5_mm,
         ];
-        let fixed = all.iter().all(|draw| {
+        draws.iter().all(|draw| {
             let (low, high) = draw.bounds();
             low == high
-        });
-        fixed.then(|| self.draw(&mut SampleRng::new(0, 0)))
+        })
     }
 
     fn draw(&self, rng: &mut SampleRng) -> Result<Probe, adatom_optics::OpticsError> {
@@ -375,8 +387,22 @@ fn prepare(
     omitted: &BTreeSet<Element>,
 ) -> Result<Prepared, LibraryError> {
     let title = format!("{} [{}]", structure.material, structure.zone);
+    let material = Material::open(&structure.material)?;
+    let fits = match material {
+        Material::Crystal(_) => true,
+        Material::AmorphousGraphene => structure.form == Form::Monolayer,
+        Material::RandomLattice => structure.form != Form::Particle,
+    };
+    if !fits {
+        return Err(LibraryError::Value {
+            recipe: recipe.name.clone(),
+            key: format!("structure {title}.form"),
+            message: "amorphous graphene is a monolayer, and a random lattice has no facets for a particle"
+                .to_owned(),
+        });
+    }
     let geometry = |source| LibraryError::Crystal { structure: title.clone(), source };
-    let (source, elements, nearest) = match Material::open(&structure.material)? {
+    let (source, elements, nearest) = match material {
         Material::AmorphousGraphene => {
             let sheets = (0..SHEETS)
                 .map(|seed| amorphous_graphene(SHEET_ANGSTROM, seed))

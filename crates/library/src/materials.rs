@@ -1,5 +1,6 @@
 use crate::LibraryError;
 use adatom_crystal::Crystal;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Where a structure's atoms come from.
@@ -56,14 +57,22 @@ impl Material {
             "random-lattice" => return Ok(Self::RandomLattice),
             _ => {}
         }
-        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-            return crystal(text);
-        }
-        let path = Path::new(name);
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| LibraryError::Io { path: path.to_owned(), source })?;
-        crystal(&text)
+        crystal(&material_text(name)?)
     }
+}
+
+/// The text that defines a material: its CIF, or the name of a generated one.
+pub(crate) fn material_text(name: &str) -> Result<Cow<'static, str>, LibraryError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok(Cow::Borrowed(text));
+    }
+    if material_names().any(|known| known == name) {
+        return Ok(Cow::Owned(name.to_owned()));
+    }
+    let path = Path::new(name);
+    let text =
+        std::fs::read_to_string(path).map_err(|source| LibraryError::Io { path: path.to_owned(), source })?;
+    Ok(Cow::Owned(text))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use crate::{Draw, LibraryError};
 use adatom_imaging::BackgroundKind;
-use adatom_optics::Scattering;
+use adatom_optics::{Scattering, wavelength_angstrom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -9,6 +9,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
     ("training", include_str!("../../../recipes/training.toml")),
 ];
+
+/// Spatial frequencies along an axis of an image at most: a spectrum of 150 MB.
+const MAX_FREQUENCIES: f64 = 3000.0;
 
 /// Names of the recipes that come with the program.
 pub fn recipe_names() -> impl Iterator<Item = &'static str> {
@@ -155,20 +158,19 @@ pub struct StructureRecipe {
 
 /// What lies under the columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct BackgroundRecipe {
     /// Shapes, each equally likely.
     pub kinds: Vec<BackgroundKind>,
     /// Largest value in units of the ideal image's peak.
     pub level: Draw,
     /// A constant added beneath it, in the same units.
-    #[serde(default = "zero")]
     pub offset: Draw,
 }
 
 /// Row-wise scan noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ScanRecipe {
     /// σ_jitter \[Å\].
     pub sigma_jitter_angstrom: Draw,
@@ -180,7 +182,7 @@ pub struct ScanRecipe {
 
 /// Electrons a pixel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct DoseRecipe {
     /// Beam current \[pA\].
     pub current_pa: Draw,
@@ -192,7 +194,7 @@ pub struct DoseRecipe {
 
 /// Imperfections of the detector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct DetectorRecipe {
     /// Additive noise in parts of the brightest point's shot noise.
     pub read_noise: Draw,
@@ -204,12 +206,12 @@ pub struct DetectorRecipe {
 
 /// How truth is drawn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LabelRecipe {
     /// Full width at half maximum of `gaussianMask` and of the superresolution image \[Å\].
     pub gaussian_fwhm_angstrom: f64,
     /// σ of both in pixels; when given it is used instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian_sigma_px: Option<f64>,
     /// Columns of these elements alone get no label, as in the published library.
     pub unlabelled_elements: Vec<String>,
@@ -217,6 +219,11 @@ pub struct LabelRecipe {
     pub min_contrast: f64,
     /// Atoms closer than this in projection make one column \[Å\].
     pub merge_angstrom: f64,
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn default_scattering() -> Vec<Scattering> {
@@ -342,7 +349,7 @@ impl Recipe {
     /// SHA-256 of the resolved recipe: its identity.
     pub fn hash(&self) -> String {
         let resolved = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&resolved).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(&resolved))
     }
 
     fn check(&self, origin: &str) -> Result<(), LibraryError> {
@@ -370,6 +377,25 @@ impl Recipe {
                     "image",
                     "give either field_of_view_angstrom or nearest_distance_px, and not both".to_owned(),
                 ));
+            }
+        }
+        for optics in &self.optics {
+            // Longest field and most frequencies: what has to be held in memory.
+            let field = match (&self.image.field_of_view_angstrom, &self.image.nearest_distance_px) {
+                (Some(field), _) => field.bounds().1,
+                (_, Some(distance)) => 6.0 * self.image.width as f64 / distance.bounds().0,
+                _ => 0.0,
+            };
+            let aspect = (self.image.height as f64 / self.image.width as f64).max(1.0);
+            let frequencies =
+                2e-3 * optics.semiangle_mrad / wavelength_angstrom(optics.energy_kv) * field * aspect;
+            if frequencies > MAX_FREQUENCIES {
+                let message = format!(
+                    "a field of {field:.0} Å has {frequencies:.0} spatial frequencies along an axis under optics {}; \
+                     at most {MAX_FREQUENCIES} can be held",
+                    optics.id
+                );
+                return Err(wrong("image", message));
             }
         }
         within("image.rotation_deg", &self.image.rotation_deg, -360.0, 360.0)?;

@@ -1,12 +1,16 @@
 use crate::{Components, otsu_threshold};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// A basin that rises less than this part of its peak above the pass to a higher one is a ripple
 /// of that one.
 const RIPPLE: f32 = 0.06;
 /// Part of its peak above which a basin's pixels enter the weighted centre.
 const FOOT: f32 = 0.25;
+
+/// Part of the median distance to the nearest neighbour that two columns are apart at least.
+const TWINS: f64 = 0.5;
 
 /// How a map is turned into columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,7 +34,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { method: Method::default(), threshold: 0.3 }
+        Self { method: Method::default(), threshold: 0.2 }
     }
 }
 
@@ -72,10 +76,34 @@ pub struct Column {
 pub fn locate(map: &Array2<f32>, settings: &Settings) -> Vec<Column> {
     let mut columns = match settings.method {
         Method::Otsu => otsu(map),
-        Method::Weighted => weighted(map, settings.threshold),
+        Method::Weighted => without_twins(weighted(map, settings.threshold)),
     };
     columns.sort_by(|a, b| a.y.total_cmp(&b.y).then(a.x.total_cmp(&b.x)));
     columns
+}
+
+/// Drops the lower of two columns that are closer than [`TWINS`] of the median distance to the
+/// nearest neighbour: one column that the map shows twice.
+fn without_twins(mut columns: Vec<Column>) -> Vec<Column> {
+    let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
+    let Some(median) = median_nearest_distance(&positions) else { return columns };
+    columns.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Column> = Vec::with_capacity(columns.len());
+    let limit = TWINS * median;
+    // Kept columns by cells of the limit's size: a twin lies in the same or a neighbouring cell.
+    let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
+    for column in columns {
+        let cell = ((column.x / limit).floor() as i64, (column.y / limit).floor() as i64);
+        let twin = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (cell.0 + dx, cell.1 + dy))).any(|near| {
+            let others = cells.get(&near).into_iter().flatten();
+            others.into_iter().any(|i| (kept[*i].x - column.x).hypot(kept[*i].y - column.y) < limit)
+        });
+        if !twin {
+            cells.entry(cell).or_default().push(kept.len());
+            kept.push(column);
+        }
+    }
+    kept
 }
 
 fn otsu(map: &Array2<f32>) -> Vec<Column> {
@@ -289,6 +317,15 @@ mod tests {
         bumpy[(20, 21)] -= 0.04;
         bumpy[(19, 20)] -= 0.03;
         assert_eq!(locate(&bumpy, &Settings::default()).len(), 1);
+    }
+
+    #[test]
+    fn a_column_shown_twice_is_one() {
+        let lattice = (0..4)
+            .flat_map(|i| (0..3).map(move |j| (8.0 + 12.0 * f64::from(i), 8.0 + 12.0 * f64::from(j), 1.0)));
+        let twin = [(8.0 + 5.2, 8.0, 0.4)];
+        let spots: Vec<_> = lattice.chain(twin).collect();
+        assert_eq!(locate(&map(&spots), &Settings::default()).len(), 12);
     }
 
     #[test]

@@ -47,17 +47,6 @@ impl Score {
     pub fn rmse_px(&self) -> f64 {
         if self.matched == 0 { 0.0 } else { (self.squared_error_px2 / self.matched as f64).sqrt() }
     }
-
-    /// Both together.
-    #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
-        Self {
-            truth: self.truth + other.truth,
-            found: self.found + other.found,
-            matched: self.matched + other.matched,
-            squared_error_px2: self.squared_error_px2 + other.squared_error_px2,
-        }
-    }
 }
 
 /// Pairs found and true columns one to one, the closest pairs first. A found column that pairs

@@ -10,11 +10,16 @@ const MAX_SIDE: usize = 1024;
 const MIN_DISTANCE: f64 = 3.0;
 /// A peak of the autocorrelation counts when it has this part of the highest one's height.
 const SIGNIFICANT: f32 = 0.4;
+/// Part of the highest peak's height by which a peak must rise from the valley before it.
+const VALLEY: f32 = 0.3;
 /// Part of the autocorrelation's value at zero that the highest peak must reach.
 const DETECTION: f32 = 0.15;
-/// A Bragg spot rises this far above the median power at its spatial frequency. The power of
-/// noise is exponentially distributed: the strongest of a million pixels has 20 times the median.
-const BRAGG: f32 = 25.0;
+/// Signal rises this far above the median power of its surroundings. The power of noise is
+/// exponentially distributed: the strongest of a million pixels has 20 times the median.
+const RISE: f32 = 25.0;
+
+/// Signal counts when its power times k² is this part of the strongest.
+const FAINT: f64 = 0.01;
 
 /// How far apart the columns of an image are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -28,9 +33,9 @@ pub struct Spacing {
 /// Measures the column spacing of `image` from its autocorrelation: the shortest vector whose
 /// peak is nearly as high as the highest. Vectors of several spacings are longer and so never
 /// chosen. The autocorrelation is that of the Bragg spots in the power spectrum, or, where there
-/// are none, as in an amorphous image or a very small field, of the whole spectrum; both weighted
-/// by the square of the spatial frequency so that slow backgrounds and the outline of a particle
-/// don't count. `None` when no peak rises from the noise.
+/// are none, as in an amorphous image or a very small field, of the frequencies that rise from the
+/// noise; both weighted by the square of the spatial frequency so that slow backgrounds and the
+/// outline of a particle don't count. `None` when no peak rises from the noise.
 pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
     let (height, width) = image.dim();
     let (rows, columns) = (height.min(MAX_SIDE), width.min(MAX_SIDE));
@@ -59,7 +64,8 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
     let grid = transform(grid, fft_columns, fft_rows, &forward);
     // `grid` is transposed: its rows are kx.
     let mut power: Vec<f32> = grid.into_iter().map(|v| v.norm_sqr()).collect();
-    let bragg = keep_bragg_spots(&mut power, fft_columns, fft_rows);
+    let bragg = keep_signal(&mut power, fft_columns, fft_rows);
+    let dominant = dominant_frequency(&power, fft_columns, fft_rows);
     let power = power.iter().enumerate().map(|(index, power)| {
         let fx = frequency(index / fft_rows, fft_columns);
         let fy = frequency(index % fft_rows, fft_rows);
@@ -74,16 +80,17 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
     let value = |dy: isize, dx: isize| {
         let row = dy.rem_euclid(fft_rows as isize) as usize;
         let column = dx.rem_euclid(fft_columns as isize) as usize;
+        // Dividing by the root of the overlap leaves long vectors, seen less often, a little lower.
         let overlap = overlap_y[dy.unsigned_abs()] * overlap_x[dx.unsigned_abs()];
-        correlation[row * fft_columns + column].re / overlap as f32
+        correlation[row * fft_columns + column].re / (overlap as f32).sqrt()
     };
-    // Lags up to half the field: beyond, too little of the image overlaps itself.
-    let (reach_y, reach_x) = ((rows / 2) as isize - 1, (columns / 2) as isize - 1);
+    // Beyond two fifths of the field too little of the image overlaps itself.
+    let (reach_y, reach_x) = ((rows * 2 / 5) as isize, (columns * 2 / 5) as isize);
     let zero = value(0, 0);
     if zero.partial_cmp(&0.0) != Some(std::cmp::Ordering::Greater) {
         return None;
     }
-    let mut peaks: Vec<(f64, f32)> = Vec::new();
+    let mut peaks: Vec<(f64, f64, f32)> = Vec::new();
     for dy in 0..reach_y {
         for dx in -reach_x..=reach_x {
             let here = value(dy, dx);
@@ -91,9 +98,9 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
             if distance < MIN_DISTANCE || here <= 0.0 || (dy == 0 && dx < 0) {
                 continue;
             }
-            let highest = (-1..=1).flat_map(|y| (-1..=1).map(move |x| (y, x))).all(|(y, x)| {
-                (y, x) == (0, 0) || dy + y < 0 || (dx + x).abs() > reach_x || value(dy + y, dx + x) <= here
-            });
+            let highest = (-1..=1)
+                .flat_map(|y| (-1..=1).map(move |x| (y, x)))
+                .all(|(y, x)| (y, x) == (0, 0) || (dx + x).abs() > reach_x || value(dy + y, dx + x) <= here);
             if highest {
                 let refine = |before: f32, after: f32| {
                     let curvature = f64::from(before - 2.0 * here + after);
@@ -105,61 +112,91 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
                 };
                 let y = dy as f64 + refine(value(dy - 1, dx), value(dy + 1, dx));
                 let x = dx as f64 + refine(value(dy, dx - 1), value(dy, dx + 1));
-                peaks.push((y.hypot(x), here));
+                peaks.push((y, x, here));
             }
         }
     }
-    let highest = peaks.iter().fold(0.0_f32, |a, (_, height)| a.max(*height));
+    let highest = peaks.iter().fold(0.0_f32, |a, peak| a.max(peak.2));
     if !bragg && highest < DETECTION * zero {
-        return None;
+        // Hardly more than one column: as far apart as the waves that the image is made of.
+        return dominant.map(|frequency| Spacing { pixels: 1.0 / frequency, strength: 0.0 });
     }
+    // A ripple on the shoulder of the central peak has no valley between it and the centre.
+    let stands_alone = |&(dy, dx, height): &(f64, f64, f32)| {
+        let steps = dy.hypot(dx).ceil();
+        let along = (0..=steps as u32).map(|step| f64::from(step) / steps);
+        let lowest =
+            along.map(|t| value((dy * t).round() as isize, (dx * t).round() as isize)).fold(zero, f32::min);
+        height - lowest >= VALLEY * highest
+    };
     peaks
         .into_iter()
-        .filter(|(_, height)| *height >= SIGNIFICANT * highest)
+        .filter(|peak| peak.2 >= SIGNIFICANT * highest && stands_alone(peak))
+        .map(|(dy, dx, height)| (dy.hypot(dx), height))
         .min_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(pixels, height)| Spacing { pixels, strength: f64::from(height / highest) })
 }
 
-/// Zeroes all of a power spectrum but its Bragg spots, if it has any. `columns` × `rows`, the
-/// first index kx.
-fn keep_bragg_spots(power: &mut [f32], columns: usize, rows: usize) -> bool {
+/// Zeroes all of a power spectrum but its Bragg spots; if it has none, all but what rises from the
+/// noise. Says whether there are spots. `columns` × `rows`, the first index kx.
+fn keep_signal(power: &mut [f32], columns: usize, rows: usize) -> bool {
     let bins = columns.max(rows) / 2;
-    let bin = |index: usize| {
+    let ring_of = |index: usize| {
         let f = frequency(index / rows, columns).hypot(frequency(index % rows, rows));
         (f * 2.0 * bins as f64) as usize
     };
     let mut rings: Vec<Vec<f32>> = vec![Vec::new(); bins];
     for (index, value) in power.iter().enumerate() {
-        if let Some(ring) = rings.get_mut(bin(index)) {
+        if let Some(ring) = rings.get_mut(ring_of(index)) {
             ring.push(*value);
         }
     }
-    let limits: Vec<f32> = rings
-        .iter_mut()
-        .map(|ring| {
-            let middle = ring.len() / 2;
-            if ring.is_empty() {
-                f32::INFINITY
-            } else {
-                BRAGG * *ring.select_nth_unstable_by(middle, f32::total_cmp).1
-            }
-        })
-        .collect();
-    // Spots of columns are further out than four periods a field: nearer lies the background.
-    let nearest = 4.0 / (columns.min(rows) as f64 / 2.0);
-    let is_spot = |index: usize, value: f32| {
-        let ring = bin(index);
-        ring as f64 / (2.0 * bins as f64) > nearest && limits.get(ring).is_some_and(|limit| value > *limit)
+    let mut medians: Vec<f32> = rings.iter_mut().map(|ring| median(ring)).collect();
+    // Displaced rows smear every spot along ky: a spot must stand out of its streak, too.
+    let streaks: Vec<f32> = power.chunks_exact(rows).map(|line| median(&mut line.to_vec())).collect();
+    // Less than a period a field is background, and spots have at least two.
+    let period = 2.0 * bins as f64 / (columns.min(rows) as f64 / 2.0);
+    // Far out the weight k² would make much of little.
+    let weighted = |index: usize, value: f32| {
+        let ring = ring_of(index) as f64;
+        if ring > period { f64::from(value) * ring * ring } else { 0.0 }
     };
-    let any = power.iter().enumerate().any(|(index, value)| is_spot(index, *value));
-    if any {
-        power
-            .iter_mut()
-            .enumerate()
-            .filter(|(index, value)| !is_spot(*index, **value))
-            .for_each(|(_, v)| *v = 0.0);
+    let strongest =
+        power.iter().enumerate().map(|(index, value)| weighted(index, *value)).fold(0.0, f64::max);
+    let rises = |index: usize, value: f32, ground: f32| {
+        value > RISE * ground.max(streaks[index / rows]) && weighted(index, value) > FAINT * strongest
+    };
+    let ring_median = |index: usize| medians.get(ring_of(index)).copied().unwrap_or(f32::INFINITY);
+    let is_spot = |index: usize, value: f32| {
+        ring_of(index) as f64 > 2.0 * period && rises(index, value, ring_median(index))
+    };
+    let mut kept: Vec<bool> = power.iter().enumerate().map(|(index, value)| is_spot(index, *value)).collect();
+    let spots = kept.contains(&true);
+    if !spots {
+        let floor = median(&mut medians[bins * 7 / 10..]);
+        kept = power.iter().enumerate().map(|(index, value)| rises(index, *value, floor)).collect();
     }
-    any
+    power.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(value, _)| *value = 0.0);
+    spots
+}
+
+/// Mean spatial frequency of a power spectrum weighted as the autocorrelation is \[1/px\]; `None`
+/// when nothing is left of it.
+fn dominant_frequency(power: &[f32], columns: usize, rows: usize) -> Option<f64> {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for (index, value) in power.iter().enumerate() {
+        let f = frequency(index / rows, columns).hypot(frequency(index % rows, rows));
+        let weight = f64::from(*value) * f * f;
+        sum += weight * f;
+        weights += weight;
+    }
+    let mean = sum / weights;
+    (mean.is_finite() && mean > 0.0).then_some(mean)
+}
+
+fn median(values: &mut [f32]) -> f32 {
+    let middle = values.len() / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
 }
 
 /// Both passes of a two-dimensional transform of a `rows` × `columns` grid given by rows; the

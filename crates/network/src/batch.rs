@@ -1,7 +1,7 @@
 use crate::{Loss, NetworkError, Normalisation, Task};
 use adatom_library::{Generator, Sample};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::Array2;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::Scope;
 
@@ -53,7 +53,7 @@ pub fn prepare(sample: &Sample, tasks: &[Task], loss: Loss) -> TrainingSample {
     let mut targets = Vec::with_capacity(tasks.len() * sample.image.len());
     let mut weights = Vec::with_capacity(targets.capacity());
     for &task in tasks {
-        let label = label(sample, task);
+        let label = task.label(sample);
         let first = targets.len();
         targets.extend(label.iter().map(|v| normalisation.target(task, *v)));
         weigh(task, &targets[first..], loss, &mut weights);
@@ -69,16 +69,6 @@ pub fn prepare(sample: &Sample, tasks: &[Task], loss: Loss) -> TrainingSample {
     }
 }
 
-fn label(sample: &Sample, task: Task) -> &Array2<f32> {
-    match task {
-        Task::CircularMask => &sample.labels.circular_mask,
-        Task::GaussianMask => &sample.labels.gaussian_mask,
-        Task::NoNoise => &sample.labels.no_noise,
-        Task::NoBackgroundNoNoise => &sample.labels.no_background_no_noise,
-        Task::Superresolution => &sample.labels.superresolution,
-    }
-}
-
 /// Smallest range of a label in the network's unit that is scaled up to one: a signal that
 /// drowns in its background and noise should not outweigh all others.
 const LEAST_RANGE: f32 = 1.0;
@@ -86,7 +76,7 @@ const LEAST_RANGE: f32 = 1.0;
 /// The weights that turn squared errors against `target` into the task's part of the loss: with t
 /// the truth and R its largest value, 1/((t + R/10) R) for the modified chi-square, 1/R² for MSE.
 /// Normalisation shifts the noisy image's zero, so its truth counts from its smallest value.
-fn weigh(task: Task, target: &[f32], loss: Loss, weights: &mut Vec<f32>) {
+pub fn weigh(task: Task, target: &[f32], loss: Loss, weights: &mut Vec<f32>) {
     let (low, high) = target.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
     let zero = if task == Task::NoNoise { low } else { 0.0 };
     let range = (high - zero).max(LEAST_RANGE);
@@ -99,7 +89,7 @@ fn weigh(task: Task, target: &[f32], loss: Loss, weights: &mut Vec<f32>) {
     }));
 }
 
-/// Lowers the weights within half a column radius of columns that are bright enough to be seen
+/// Lowers the weights within 0.7 column radii of columns that are bright enough to be seen
 /// but have no label.
 fn spare_unlabelled(sample: &Sample, weights: &mut [f32]) {
     const SEEN: f64 = 0.08;
@@ -179,8 +169,14 @@ impl Prefetch {
                 scope.spawn(move || {
                     let mut step = first + worker as u64;
                     loop {
-                        let samples =
-                            (0..batch as u64).map(|i| source.sample(step * batch as u64 + i)).collect();
+                        let make =
+                            || (0..batch as u64).map(|i| source.sample(step * batch as u64 + i)).collect();
+                        let samples = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+                            Err(NetworkError::Compute(format!(
+                                "a sample of step {} could not be made",
+                                step + 1
+                            )))
+                        });
                         // The receiver is gone when training has ended.
                         if sender.send(samples).is_err() {
                             return;

@@ -1,4 +1,6 @@
 use crate::NetworkError;
+use adatom_library::Sample;
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 /// What a head of the network predicts; the names are those of the library's labels.
@@ -42,6 +44,17 @@ impl Task {
         }
     }
 
+    /// The task's truth in a sample.
+    pub fn label(self, sample: &Sample) -> &Array2<f32> {
+        match self {
+            Self::CircularMask => &sample.labels.circular_mask,
+            Self::GaussianMask => &sample.labels.gaussian_mask,
+            Self::NoNoise => &sample.labels.no_noise,
+            Self::NoBackgroundNoNoise => &sample.labels.no_background_no_noise,
+            Self::Superresolution => &sample.labels.superresolution,
+        }
+    }
+
     /// Part of the task in a joint loss. Columns are what the network is for; how much of a dim
     /// pedestal is background can't be known from an image, and must not drown the rest.
     pub fn loss_weight(self) -> f32 {
@@ -58,6 +71,9 @@ impl Task {
         Self::ALL.into_iter().find(|task| task.name() == name)
     }
 }
+
+/// More weights than this are refused.
+const MAX_WEIGHTS: usize = 64_000_000;
 
 /// Shape of a U-Net.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +105,15 @@ impl NetworkConfig {
                 name: "widths",
                 value: format!("{:?}", self.widths),
                 expected: "one to six channel numbers from 1 to 1024",
+            });
+        }
+        // 3×3 kernels of neighbouring levels, on the way down and up: nearly all the weights there are.
+        let wide: usize = self.widths.iter().map(|w| 45 * w * w).sum();
+        if wide > MAX_WEIGHTS {
+            return Err(NetworkError::Setting {
+                name: "widths",
+                value: format!("{:?}", self.widths),
+                expected: "small enough for 64 million weights",
             });
         }
         let mut tasks = self.tasks.clone();

@@ -37,7 +37,7 @@ impl Inference {
 
     /// Computes every task's map of `image`. The image is continued by reflection at its borders
     /// and goes through in tiles that overlap by more than the network's reach, so that the tiles
-    /// can't be seen and memory does not grow with the image. `progress` is called after each tile
+    /// can't be seen and the network's own memory is that of one tile; the maps are whole. `progress` is called after each tile
     /// with the tiles done and their number.
     ///
     /// # Errors

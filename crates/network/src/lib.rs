@@ -16,13 +16,13 @@ mod train;
 mod unet;
 mod weights;
 
-pub use batch::{Batch, OnTheFly, Source, TrainingSample, prepare};
+pub use batch::{Batch, OnTheFly, Source, TrainingSample, prepare, weigh};
 pub use checkpoint::Checkpoint;
 pub use config::{Loss, NetworkConfig, Schedule, Task, TrainConfig};
 pub use device::DeviceChoice;
 pub use error::NetworkError;
 pub use infer::{Inference, Maps};
 pub use normalise::Normalisation;
-pub use train::{Observer, Outcome, StepReport, Trainer};
+pub use train::{Observer, Outcome, StepReport, Trainer, validation_loss};
 pub use unet::Unet;
 pub use weights::{ModelCard, Parameter, Weights};

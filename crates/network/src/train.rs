@@ -59,6 +59,27 @@ impl Trainer {
     pub fn new(config: TrainConfig, source: String, device: &Device) -> Result<Self, NetworkError> {
         config.check()?;
         let weights = Weights::new(config.network.clone(), config.seed)?;
+        Self::from_weights(config, weights, source, device)
+    }
+
+    /// A training that starts from given weights.
+    ///
+    /// # Errors
+    /// When the configuration can't be used or is that of another network.
+    pub fn from_weights(
+        config: TrainConfig,
+        weights: Weights,
+        source: String,
+        device: &Device,
+    ) -> Result<Self, NetworkError> {
+        config.check()?;
+        if *weights.config() != config.network {
+            return Err(NetworkError::Setting {
+                name: "network of the initial weights",
+                value: format!("{:?}", weights.config()),
+                expected: "the network to be trained (same widths and tasks)",
+            });
+        }
         let average = weights.clone();
         let state = Checkpoint { config, source, step: 0, weights, average, optimiser: Optimiser::default() };
         Ok(Self::resume(state, device))
@@ -96,7 +117,7 @@ impl Trainer {
                     observer.checkpoint(&self.state)?;
                     kept = step;
                 }
-                if stop {
+                if stop && step < config.schedule.total_steps {
                     return Ok(Outcome::Stopped);
                 }
             }
@@ -135,6 +156,27 @@ impl Trainer {
         state.step += 1;
         Ok(StepReport { step: state.step, loss, task_losses, rate, gradient_norm })
     }
+}
+
+/// Mean loss of `weights` over samples, one at a time, as the network is used: with its running
+/// statistics.
+///
+/// # Errors
+/// When there are no samples or the network can't be run.
+pub fn validation_loss(
+    weights: &Weights,
+    samples: &[TrainingSample],
+    device: &Device,
+) -> Result<f32, NetworkError> {
+    let network = Unet::for_inference(weights, device);
+    let tasks = weights.config().tasks.len();
+    let mut total = 0.0;
+    for sample in samples {
+        let batch = Batch::new(std::slice::from_ref(sample), tasks, device)?;
+        let error = network.forward(batch.input)?.0 - batch.targets;
+        total += numbers((error.clone() * error * batch.weights).mean().reshape([1]))?[0];
+    }
+    Ok(total / samples.len().max(1) as f32)
 }
 
 fn numbers(tensor: Tensor<1>) -> Result<Vec<f32>, NetworkError> {

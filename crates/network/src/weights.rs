@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Key of the safetensors header under which the network's shape is kept.
 const CONFIG_KEY: &str = "adatom.network";
-/// More weights than this are refused.
-const MAX_WEIGHTS: usize = 1 << 28;
 
 /// A named array of a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,9 +123,6 @@ impl Weights {
         config.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
         let layout = layout(&config);
-        if layout.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>() > MAX_WEIGHTS {
-            return Err(wrong(format!("more than {MAX_WEIGHTS} weights")));
-        }
         let mut parameters = BTreeMap::new();
         for (name, shape) in layout {
             let view = tensors.tensor(&name).map_err(|_| wrong(format!("array {name} is missing")))?;

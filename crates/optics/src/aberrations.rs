@@ -3,9 +3,8 @@ use std::f64::consts::PI;
 
 /// Geometric aberrations of the probe-forming lens, as amplitude and azimuth.
 ///
-/// The phase they add at the beam tilt (α, φ), in the notation C_nm of Krivanek, is
-/// χ = 2π/λ · [ ½C₁₀α² + ½C₁₂α² cos 2(φ−φ₁₂) + ⅓C₂₁α³ cos(φ−φ₂₁) + ⅓C₂₃α³ cos 3(φ−φ₂₃)
-/// + ¼C₃₀α⁴ + ⅙C₅₀α⁶ ].
+/// The phase they add at the beam tilt (α, φ), in the notation C_nm of Krivanek, is 2π/λ times
+/// ½C₁₀α² + ½C₁₂α² cos 2(φ−φ₁₂) + ⅓C₂₁α³ cos(φ−φ₂₁) + ⅓C₂₃α³ cos 3(φ−φ₂₃) + ¼C₃₀α⁴ + ⅙C₅₀α⁶.
 /// Positive `defocus_angstrom` is underfocus.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

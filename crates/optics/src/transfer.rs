@@ -4,15 +4,16 @@ use rustfft::FftPlanner;
 use std::f64::consts::{LN_2, PI};
 
 /// Grid points from the aperture's centre to its edge when the transfer function is tabulated.
-const APERTURE_POINTS: usize = 60;
+const APERTURE_POINTS: usize = 90;
 /// Side of the tabulating grid: holds the autocorrelation, twice the aperture's diameter.
-const GRID: usize = 256;
+const GRID: usize = 384;
 
 /// Incoherent transfer function of a probe: the Fourier transform of |ψ|² ⊗ source, one at zero
 /// frequency, zero beyond [`Transfer::cutoff`].
 #[derive(Debug, Clone)]
 pub struct Transfer {
     cutoff: f64,
+    spread: f64,
     source_exponent: f64,
     lens: Lens,
 }
@@ -30,13 +31,19 @@ impl Transfer {
     pub(crate) fn new(probe: &Probe) -> Result<Self, OpticsError> {
         // A Gaussian of standard deviation σ transforms to exp(−2π²σ²k²), and FWHM² = 8 ln2 σ².
         let source_exponent = PI * PI * probe.source_fwhm_angstrom().powi(2) / (4.0 * LN_2);
-        let lens = if probe.aberrations().is_none() { Lens::Perfect } else { tabulate(probe)? };
-        Ok(Self { cutoff: 2.0 * probe.aperture(), source_exponent, lens })
+        let spread = geometric_spread(probe);
+        let lens = if probe.aberrations().is_none() { Lens::Perfect } else { tabulate(probe, spread)? };
+        Ok(Self { cutoff: 2.0 * probe.aperture(), spread, source_exponent, lens })
     }
 
     /// The frequency \[1/Å\] beyond which nothing is transferred, 2α/λ.
     pub fn cutoff(&self) -> f64 {
         self.cutoff
+    }
+
+    /// Largest distance from the axis \[Å\] at which a ray through the aperture lands.
+    pub fn spread_angstrom(&self) -> f64 {
+        self.spread
     }
 
     /// Value at the spatial frequency (`kx`, `ky`) in 1/Å.
@@ -56,27 +63,44 @@ impl Transfer {
     }
 }
 
+/// The ray through the aperture at k lands ∇χ(k)/2π from the axis: the farthest of them.
+fn geometric_spread(probe: &Probe) -> f64 {
+    const RINGS: u32 = 16;
+    const AZIMUTHS: u32 = 48;
+    let (edge, lambda) = (probe.aperture(), probe.wavelength_angstrom());
+    let step = 1e-3 * edge;
+    let chi = |kx: f64, ky: f64| probe.aberrations().phase(lambda * kx, lambda * ky, lambda);
+    let mut farthest = 0.0_f64;
+    for ring in 1..=RINGS {
+        let k = edge * f64::from(ring) / f64::from(RINGS);
+        for azimuth in 0..AZIMUTHS {
+            let (sin, cos) = (2.0 * PI * f64::from(azimuth) / f64::from(AZIMUTHS)).sin_cos();
+            let (kx, ky) = (k * cos, k * sin);
+            let slope_x = (chi(kx + step, ky) - chi(kx - step, ky)) / (2.0 * step);
+            let slope_y = (chi(kx, ky + step) - chi(kx, ky - step)) / (2.0 * step);
+            let lands = slope_x.hypot(slope_y) / (2.0 * PI);
+            if !lands.is_finite() {
+                return f64::INFINITY;
+            }
+            farthest = farthest.max(lands);
+        }
+    }
+    farthest
+}
+
 /// Autocorrelation of the aberrated aperture by two Fourier transforms.
-fn tabulate(probe: &Probe) -> Result<Lens, OpticsError> {
+fn tabulate(probe: &Probe, spread: f64) -> Result<Lens, OpticsError> {
     let lambda = probe.wavelength_angstrom();
     let edge = probe.aperture();
     let step = edge / APERTURE_POINTS as f64;
     let period = 1.0 / step;
     let aberrations = probe.aberrations();
-    // The ray through the aperture's edge lands at λ/2π · ∂χ/∂α from the axis.
-    let spread = (0..72)
-        .map(|i| {
-            let (sin, cos) = (f64::from(i) * PI / 36.0).sin_cos();
-            let alpha = edge * lambda;
-            let chi = |scale: f64| aberrations.phase(alpha * scale * cos, alpha * scale * sin, lambda);
-            ((chi(1.0) - chi(0.99)) / (0.01 * edge) / (2.0 * PI)).abs()
-        })
-        .fold(0.0, f64::max);
+    // A table of fewer than two points a period of its phase would alias.
     if spread > 0.3 * period {
         return Err(OpticsError::OutOfRange {
             name: "aberrations: radius of the geometric probe in Å",
             value: spread,
-            expected: "small enough for columns to be seen (at most 18 resolution widths λ/α)",
+            expected: "small enough for columns to be seen (at most 27 resolution widths λ/α)",
         });
     }
     let half = (GRID / 2) as i64;
@@ -129,7 +153,7 @@ fn transpose(grid: &mut [Complex64]) {
 }
 
 /// Catmull–Rom interpolation at (`x`, `y`) grid steps from the centre; the caller keeps well
-/// inside the grid (the cutoff is at 120 of 128 steps).
+/// inside the grid (the cutoff is at 180 of 192 steps).
 fn bicubic(values: &[Complex64], x: f64, y: f64) -> Complex64 {
     let weights = |t: f64| {
         let (t2, t3) = (t * t, t * t * t);

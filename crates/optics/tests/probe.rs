@@ -1,5 +1,7 @@
 //! The probe against closed forms, against its own brute-force sum and against abTEM.
 
+#![allow(clippy::unwrap_used)]
+
 use adatom_optics::{Aberrations, Probe};
 use std::f64::consts::PI;
 
@@ -63,7 +65,7 @@ fn perfect_probe_is_the_airy_pattern() {
     assert!(probe.intensity_profile(&[first_zero])[0] < 1e-6 * PI * edge * edge);
 }
 
-/// Tolerance 0.5 % of the peak: the table's aperture is a grid of 120 points across.
+/// Tolerance 0.5 % of the peak: the table's aperture is a grid of 180 points across.
 #[test]
 fn aberrated_transfer_agrees_with_a_direct_sum_over_the_aperture() {
     let probe = aberrated();
@@ -115,6 +117,11 @@ fn settings_no_microscope_has_are_refused() {
     }
     let wild = Aberrations { defocus_angstrom: 1e5, ..none };
     assert!(Probe::new(200.0, 24.0, wild, 0.9).unwrap().transfer().is_err());
+    // Spherical aberration balanced by defocus at the edge, where its slope alone looks harmless.
+    let balanced = Aberrations { c3_mm: 50.0, defocus_angstrom: 50e7 * 0.024 * 0.024, ..none };
+    assert!(Probe::new(200.0, 24.0, balanced, 0.9).unwrap().transfer().is_err());
+    let infinite = Aberrations { c3_mm: 1e300, c5_mm: -1e300, ..none };
+    assert!(Probe::new(200.0, 24.0, infinite, 0.9).unwrap().transfer().is_err());
     let nan = Aberrations { c3_mm: f64::NAN, ..none };
     assert!(Probe::new(200.0, 24.0, nan, 0.9).is_err());
 }

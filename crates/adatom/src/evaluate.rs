@@ -1,0 +1,190 @@
+use crate::{Error, LoadedModel, LocateSettings, Located, locate};
+use adatom_library::{Generator, Sample, psnr_db};
+use adatom_locate::{Score, Truth, nearest_distances, score};
+use adatom_network::Task;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// How well samples of a recipe are located and restored.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluation {
+    /// The recipe's name.
+    pub recipe: String,
+    /// Its hash.
+    pub recipe_sha256: String,
+    /// The seed.
+    pub seed: u64,
+    /// SHA-256 of the weights.
+    pub weights_sha256: String,
+    /// All samples.
+    #[serde(flatten)]
+    pub overall: Group,
+    /// By PSNR, then by material.
+    pub groups: Vec<Group>,
+}
+
+/// Results over some samples. F1, precision, recall and the PSNRs are means over samples, the
+/// position error is over all matched columns.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Group {
+    /// What the samples have in common.
+    pub name: String,
+    /// Number of samples.
+    pub count: usize,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Part of the found columns that are true.
+    pub precision: f64,
+    /// Part of the true columns that were found.
+    pub recall: f64,
+    /// Root-mean-square position error \[px of the sample\].
+    pub rmse_px: f64,
+    /// The same in ångström.
+    pub rmse_angstrom: f64,
+    /// PSNR of the noisy image \[dB\].
+    pub psnr_in_db: f64,
+    /// PSNR of the denoised image \[dB\].
+    pub psnr_out_db: f64,
+    /// Columns that had to be found.
+    pub columns: usize,
+    /// Lowest F1 and the sample it belongs to.
+    pub worst_f1: f64,
+    /// That sample's index.
+    pub worst_sample: u64,
+}
+
+/// One sample's results.
+struct Result1 {
+    index: u64,
+    score: Score,
+    pixel_angstrom: f64,
+    psnr_in_db: f64,
+    psnr_out_db: f64,
+}
+
+/// Evaluates `count` samples of a generator, each through the whole pipeline as a user's image
+/// would go: a found column is right within a quarter of the true distance to the column's nearest
+/// neighbour. Columns within that distance of the border, and columns without a label, need not
+/// be found and do no harm.
+///
+/// # Errors
+/// When a sample can't be made or the network can't be run.
+pub fn evaluate(
+    generator: &Generator,
+    count: u64,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Evaluation, Error> {
+    let mut by_group: BTreeMap<(u8, String), Vec<usize>> = BTreeMap::new();
+    let mut results = Vec::new();
+    for index in 0..count {
+        let sample = generator.sample(index)?;
+        let result = evaluate_sample(&sample, model, settings)?;
+        let s = &sample.settings;
+        let bin = match result.psnr_in_db {
+            p if p >= 20.0 => "PSNR 20 dB and more",
+            p if p >= 15.0 => "PSNR 15 to 20 dB",
+            _ => "PSNR below 15 dB",
+        };
+        for key in [(0, bin.to_owned()), (1, format!("{} [{}]", s.material, s.zone))] {
+            by_group.entry(key).or_default().push(results.len());
+        }
+        results.push(result);
+        progress(index + 1);
+    }
+    let group = |name: String, members: &[usize]| summarise(name, members.iter().map(|i| &results[*i]));
+    let all: Vec<usize> = (0..results.len()).collect();
+    Ok(Evaluation {
+        recipe: generator.recipe().name.clone(),
+        recipe_sha256: generator.recipe().hash(),
+        seed: generator.seed(),
+        weights_sha256: model.sha256.clone(),
+        overall: group("all".to_owned(), &all),
+        groups: by_group.into_iter().map(|((_, name), members)| group(name, &members)).collect(),
+    })
+}
+
+fn evaluate_sample(
+    sample: &Sample,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+) -> Result<Result1, Error> {
+    let located = locate(&sample.image, None, model, settings, &mut |_| {})?;
+    let score = score_sample(sample, &located);
+    let labels = &sample.labels;
+    let psnr_out_db = located
+        .maps
+        .get(&Task::NoNoise)
+        .map_or(f64::NAN, |map| psnr_db(&labels.no_background_no_noise, map, &labels.no_noise));
+    Ok(Result1 {
+        index: sample.index,
+        score,
+        pixel_angstrom: sample.grid.pixel_x_angstrom,
+        psnr_in_db: sample.psnr_db,
+        psnr_out_db,
+    })
+}
+
+/// Located columns against the truth of a sample, by the rules of [`evaluate`].
+pub fn score_sample(sample: &Sample, located: &Located) -> Score {
+    let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
+    let positions: Vec<(f64, f64)> = sample.columns.iter().map(|c| (c.x, c.y)).collect();
+    let quarter = |nearest: f64| if nearest.is_finite() { 0.25 * nearest } else { sample.radius_px };
+    let (right, bottom) = (sample.grid.width as f64 - 0.5, sample.grid.height as f64 - 0.5);
+    let to_border = |x: f64, y: f64| (x + 0.5).min(y + 0.5).min(right - x).min(bottom - y);
+    let mut truth: Vec<Truth> = positions
+        .iter()
+        .zip(nearest_distances(&positions))
+        .map(|(&(x, y), nearest)| {
+            let radius = quarter(nearest);
+            Truth { x, y, radius, required: to_border(x, y) >= radius }
+        })
+        .collect();
+    let typical = truth.iter().map(|t| t.radius).fold(sample.radius_px, f64::min);
+    truth.extend(sample.ignored.iter().map(|c| Truth { x: c.x, y: c.y, radius: typical, required: false }));
+    score(&found, &truth, |(x, y)| to_border(x, y) < typical)
+}
+
+fn summarise<'a>(name: String, results: impl Iterator<Item = &'a Result1> + Clone) -> Group {
+    let count = results.clone().count();
+    let mean = |of: fn(&Result1) -> f64| results.clone().map(of).sum::<f64>() / count.max(1) as f64;
+    let pairs = results.clone().map(|r| r.score.matched).sum::<usize>().max(1) as f64;
+    let root = |of: fn(&Result1) -> f64| (results.clone().map(of).sum::<f64>() / pairs).sqrt();
+    let worst = results.clone().min_by(|a, b| a.score.f1().total_cmp(&b.score.f1()));
+    Group {
+        name,
+        count,
+        f1: mean(|r| r.score.f1()),
+        precision: mean(|r| r.score.precision()),
+        recall: mean(|r| r.score.recall()),
+        rmse_px: root(|r| r.score.squared_error_px2),
+        rmse_angstrom: root(|r| r.score.squared_error_px2 * r.pixel_angstrom.powi(2)),
+        psnr_in_db: mean(|r| r.psnr_in_db),
+        psnr_out_db: mean(|r| r.psnr_out_db),
+        columns: results.clone().map(|r| r.score.truth).sum(),
+        worst_f1: worst.map_or(1.0, |r| r.score.f1()),
+        worst_sample: worst.map_or(0, |r| r.index),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_average_over_samples_and_errors_over_columns() {
+        let result = |truth, found, matched, squared_error_px2| Result1 {
+            index: 0,
+            score: Score { truth, found, matched, squared_error_px2 },
+            pixel_angstrom: 0.5,
+            psnr_in_db: 20.0,
+            psnr_out_db: 30.0,
+        };
+        let results = [result(10, 10, 10, 10.0), result(30, 30, 15, 15.0)];
+        let group = summarise("x".to_owned(), results.iter());
+        assert!((group.f1 - 0.75).abs() < 1e-12);
+        assert!((group.rmse_px - 1.0).abs() < 1e-12 && (group.rmse_angstrom - 0.5).abs() < 1e-12);
+        assert_eq!(group.worst_f1, 0.5);
+    }
+}

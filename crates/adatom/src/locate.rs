@@ -1,0 +1,302 @@
+use crate::{Error, LoadedModel};
+use adatom_formats::PixelSize;
+use adatom_locate::{
+    Column, Flag, Method, Resampling, Settings, Spacing, column_spacing, locate as locate_in_map,
+    median_nearest_distance,
+};
+use adatom_network::{Maps, Task};
+use ndarray::Array2;
+use serde::Serialize;
+use std::time::Instant;
+
+/// Images are resampled so that the shortest vector of their lattice has this length \[px\].
+pub const WORKING_SPACING_PX: f64 = 22.0;
+/// With found columns closer than the first or farther than the second \[px\], the scale is
+/// corrected once so that they are at the third.
+const NEAREST_PX: (f64, f64, f64) = (8.5, 30.0, 14.0);
+/// Columns needed for that correction.
+const ENOUGH_COLUMNS: usize = 6;
+/// Smallest and largest scale.
+const SCALES: (f64, f64) = (0.02, 8.0);
+/// Pixels of a resampled image at most.
+const MAX_WORKING_PIXELS: f64 = 6.4e7;
+/// Longest side of a resampled image \[px\].
+const MAX_WORKING_SIDE: f64 = 16384.0;
+
+/// How an image is scaled for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Scale {
+    /// By its own column spacing.
+    #[default]
+    Auto,
+    /// By this factor.
+    Fixed(f64),
+}
+
+/// The scale that was used and why.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ScaleChoice {
+    /// Factor from the file's pixels to the network's.
+    pub factor: f64,
+    /// What was measured, in the file's pixels.
+    pub measured: Option<Spacing>,
+    /// Whether the columns found at first led to another scale.
+    pub corrected: bool,
+}
+
+/// Settings of [`locate`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LocateSettings {
+    /// Scale for the network.
+    pub scale: Scale,
+    /// The localiser and its threshold.
+    pub localiser: Settings,
+}
+
+/// A column in the file's pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocatedColumn {
+    /// To the right \[px\].
+    pub x: f64,
+    /// Downwards \[px\].
+    pub y: f64,
+    /// Mean of the recorded image within `radius_px`, above the background.
+    pub intensity: f64,
+    /// The background beneath it: denoised minus background-free image.
+    pub background: f64,
+    /// Radius at half the height of the background-free image \[px\].
+    pub radius_px: f64,
+    /// Height of the Gaussian map, 0 to 1.
+    pub score: f64,
+    /// What to know about it.
+    pub flags: Vec<Flag>,
+}
+
+/// What was found.
+pub struct Located {
+    /// From top to bottom and left to right.
+    pub columns: Vec<LocatedColumn>,
+    /// The tasks' maps in the file's pixels and unit.
+    pub maps: Maps,
+    /// The scale.
+    pub scale: ScaleChoice,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Seconds spent on each stage.
+    pub seconds: Vec<(&'static str, f64)>,
+}
+
+/// Finds the columns of an image.
+///
+/// # Errors
+/// When the scale makes no sense or the network can't be run.
+pub fn locate(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Located, Error> {
+    let mut warnings = Vec::new();
+    let mut seconds = Vec::new();
+    let mut clock = Instant::now();
+    let mut lap = |name, seconds: &mut Vec<(&'static str, f64)>| {
+        seconds.push((name, clock.elapsed().as_secs_f64()));
+        clock = Instant::now();
+    };
+    let mut choice = choose_scale(image, settings.scale, &mut warnings)?;
+    lap("scale", &mut seconds);
+    let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
+    let mut pass = work(image, aspect, choice.factor, model, settings, progress)?;
+    if settings.scale == Scale::Auto {
+        let positions: Vec<(f64, f64)> = pass.columns.iter().map(|c| (c.x, c.y)).collect();
+        if let Some(nearest) = median_nearest_distance(&positions)
+            && positions.len() >= ENOUGH_COLUMNS
+            && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
+        {
+            let factor = (choice.factor * NEAREST_PX.2 / nearest).clamp(SCALES.0, SCALES.1);
+            choice = ScaleChoice { factor, corrected: true, ..choice };
+            pass = work(image, aspect, factor, model, settings, progress)?;
+        }
+    }
+    lap("network", &mut seconds);
+    let back = pass.resampling.inverse();
+    let maps: Maps = pass.maps.iter().map(|(task, map)| (*task, back.apply(map))).collect();
+    let columns = measure(image, &maps, &pass, &back);
+    lap("measure", &mut seconds);
+    Ok(Located { columns, maps, scale: choice, warnings, seconds })
+}
+
+fn choose_scale(image: &Array2<f32>, scale: Scale, warnings: &mut Vec<String>) -> Result<ScaleChoice, Error> {
+    match scale {
+        Scale::Fixed(factor) if (SCALES.0..=SCALES.1).contains(&factor) => {
+            Ok(ScaleChoice { factor, measured: None, corrected: false })
+        }
+        Scale::Fixed(factor) => Err(Error::Setting {
+            name: "scale",
+            value: factor.to_string(),
+            expected: "auto or a number from 0.02 to 8",
+        }),
+        Scale::Auto => {
+            let measured = column_spacing(image);
+            if measured.is_none() {
+                warnings.push(
+                    "no column spacing could be measured: the image is used at scale 1; see --scale".into(),
+                );
+            }
+            let factor = measured.map_or(1.0, |spacing| WORKING_SPACING_PX / spacing.pixels);
+            Ok(ScaleChoice { factor: factor.clamp(SCALES.0, SCALES.1), measured, corrected: false })
+        }
+    }
+}
+
+/// Maps and columns at the network's scale.
+struct Pass {
+    resampling: Resampling,
+    maps: Maps,
+    columns: Vec<Column>,
+}
+
+fn work(
+    image: &Array2<f32>,
+    aspect: f64,
+    factor: f64,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Pass, Error> {
+    // Unequal pixels become square at the network's scale.
+    let (scale_y, scale_x) = (factor * aspect.sqrt(), factor / aspect.sqrt());
+    let longest = (image.nrows() as f64 * scale_y).max(image.ncols() as f64 * scale_x);
+    if image.len() as f64 * scale_x * scale_y > MAX_WORKING_PIXELS || longest > MAX_WORKING_SIDE {
+        return Err(Error::Setting {
+            name: "scale",
+            value: format!("{factor:.3} for {} × {} px", image.ncols(), image.nrows()),
+            expected: "small enough for 64 megapixels and 16384 px a side after resampling",
+        });
+    }
+    let resampling = Resampling::new(image.dim(), scale_y, scale_x);
+    let maps =
+        model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
+    let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
+    let columns = columns.map(|map| locate_in_map(map, &settings.localiser)).unwrap_or_default();
+    Ok(Pass { resampling, maps, columns })
+}
+
+/// Brings columns back to the file's pixels and measures them there.
+fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> Vec<LocatedColumn> {
+    let (scale_y, scale_x) = back.scale();
+    let to_file = (scale_x * scale_y).sqrt();
+    let (clean, bare) = (maps.get(&Task::NoNoise), maps.get(&Task::NoBackgroundNoNoise));
+    let (rows, columns) = image.dim();
+    pass.columns
+        .iter()
+        .map(|column| {
+            let (x, y) = back.forward((column.x, column.y));
+            let at = |map: &Array2<f32>| {
+                let row = (y.round().max(0.0) as usize).min(rows - 1);
+                f64::from(map[(row, (x.round().max(0.0) as usize).min(columns - 1))])
+            };
+            let background = clean.zip(bare).map_or(f64::NAN, |(clean, bare)| at(clean) - at(bare));
+            let radius_px = pass
+                .maps
+                .get(&Task::NoBackgroundNoNoise)
+                .map_or(f64::NAN, |bare| half_height_radius(bare, column.x, column.y) * to_file);
+            let reach = if radius_px.is_finite() { radius_px.max(0.75) } else { 1.5 };
+            let (mut sum, mut count) = (0.0, 0.0);
+            let range = |centre: f64, size: usize| {
+                (centre - reach).ceil().max(0.0) as usize
+                    ..((centre + reach).floor().max(0.0) as usize + 1).min(size)
+            };
+            for row in range(y, rows) {
+                for col in range(x, columns) {
+                    if (col as f64 - x).hypot(row as f64 - y) <= reach {
+                        sum += f64::from(image[(row, col)]);
+                        count += 1.0;
+                    }
+                }
+            }
+            let mean = if count > 0.0 { sum / count } else { at(image) };
+            LocatedColumn {
+                x,
+                y,
+                intensity: mean - background,
+                background,
+                radius_px,
+                score: column.score,
+                flags: column.flags.clone(),
+            }
+        })
+        .collect()
+}
+
+/// Mean distance, over sixteen directions, at which a column falls to half its height.
+fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
+    const DIRECTIONS: usize = 16;
+    const STEP: f64 = 0.25;
+    const FARTHEST: f64 = 24.0;
+    let (rows, columns) = map.dim();
+    let value = |x: f64, y: f64| {
+        let (x, y) = (x.clamp(0.0, (columns - 1) as f64), y.clamp(0.0, (rows - 1) as f64));
+        let (c, r) = (x.floor() as usize, y.floor() as usize);
+        let (c1, r1) = ((c + 1).min(columns - 1), (r + 1).min(rows - 1));
+        let (fx, fy) = ((x - c as f64) as f32, (y - r as f64) as f32);
+        let top = map[(r, c)] * (1.0 - fx) + map[(r, c1)] * fx;
+        let bottom = map[(r1, c)] * (1.0 - fx) + map[(r1, c1)] * fx;
+        top * (1.0 - fy) + bottom * fy
+    };
+    let half = 0.5 * value(x, y);
+    let total: f64 = (0..DIRECTIONS)
+        .map(|direction| {
+            let (sin, cos) = (std::f64::consts::TAU * direction as f64 / DIRECTIONS as f64).sin_cos();
+            let (mut distance, mut before) = (0.0, value(x, y));
+            while distance < FARTHEST {
+                let here = value(x + (distance + STEP) * cos, y + (distance + STEP) * sin);
+                if here <= half {
+                    return distance
+                        + STEP * f64::from((before - half) / (before - here).max(f32::MIN_POSITIVE));
+                }
+                // Up again, towards a neighbour; within a pixel the peak itself may be off centre.
+                if here > before && distance > 1.0 {
+                    break;
+                }
+                (distance, before) = (distance + STEP, here);
+            }
+            distance
+        })
+        .sum();
+    total / DIRECTIONS as f64
+}
+
+/// The method's name on the command line and in reports.
+pub(crate) fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Otsu => "otsu",
+        Method::Weighted => "centroid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Gaussian falls to half at 1.1774 σ.
+    #[test]
+    fn radius_is_that_of_half_the_height() {
+        let map = Array2::from_shape_fn((41, 41), |(r, c)| {
+            (-((c as f64 - 20.3).powi(2) + (r as f64 - 19.6).powi(2)) / (2.0 * 9.0)).exp() as f32
+        });
+        assert!((half_height_radius(&map, 20.3, 19.6) - 3.532).abs() < 0.2);
+    }
+
+    #[test]
+    fn absurd_scales_are_refused() {
+        let image = Array2::zeros((32, 32));
+        for factor in [0.0, -1.0, f64::NAN, 1e9] {
+            assert!(choose_scale(&image, Scale::Fixed(factor), &mut Vec::new()).is_err());
+        }
+        let mut warnings = Vec::new();
+        assert_eq!(choose_scale(&image, Scale::Auto, &mut warnings).unwrap().factor, 1.0);
+        assert_eq!(warnings.len(), 1);
+    }
+}

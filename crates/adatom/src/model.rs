@@ -1,0 +1,98 @@
+use crate::Error;
+use adatom_network::{DeviceChoice, Inference, ModelCard, Weights};
+use std::path::Path;
+
+/// Weights that come with the program, and their card.
+const WEIGHTS: &[u8] = include_bytes!("../../../weights/adatom.safetensors");
+const CARD: &str = include_str!("../../../weights/adatom.json");
+
+/// A trained network with what is known about it.
+#[derive(Debug, Clone)]
+pub struct Model {
+    weights: Weights,
+    card: ModelCard,
+    sha256: String,
+}
+
+impl Model {
+    /// The one that comes with the program.
+    ///
+    /// # Errors
+    /// When the program was built with broken weights.
+    pub fn built_in() -> Result<Self, Error> {
+        Self::read(WEIGHTS, CARD, "built-in weights")
+    }
+
+    /// The one in a training's folder, or the weights file with its card beside it.
+    ///
+    /// # Errors
+    /// When the files can't be read or don't belong together.
+    pub fn from_path(path: &Path) -> Result<Self, Error> {
+        let weights = if path.is_dir() { path.join("weights.safetensors") } else { path.to_owned() };
+        let card = if path.is_dir() { path.join("card.json") } else { path.with_extension("json") };
+        let bytes = std::fs::read(&weights).map_err(|e| Error::io(&weights, e))?;
+        let text = std::fs::read_to_string(&card).map_err(|e| Error::io(&card, e))?;
+        Self::read(&bytes, &text, &weights.display().to_string())
+    }
+
+    fn read(bytes: &[u8], card: &str, origin: &str) -> Result<Self, Error> {
+        let weights = Weights::from_bytes(bytes, origin)?;
+        let wrong = |message: String| Error::Input { path: origin.into(), message };
+        let card: ModelCard = serde_json::from_str(card).map_err(|e| wrong(format!("model card: {e}")))?;
+        let sha256 = weights.hash()?;
+        if sha256 != card.weights_sha256 {
+            return Err(wrong(format!(
+                "the weights' SHA-256 is {sha256}, the model card says {}: they don't belong together",
+                card.weights_sha256
+            )));
+        }
+        Ok(Self { weights, card, sha256 })
+    }
+
+    /// The network's weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The model card.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// SHA-256 of the weights.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Puts the network on a device.
+    ///
+    /// # Errors
+    /// When there is no such device.
+    pub fn open(self, device: DeviceChoice) -> Result<LoadedModel, Error> {
+        let device = device.open()?;
+        Ok(LoadedModel {
+            inference: Inference::new(self.weights, &device),
+            card: self.card,
+            sha256: self.sha256,
+        })
+    }
+}
+
+/// A model on a device.
+pub struct LoadedModel {
+    pub(crate) inference: Inference,
+    pub(crate) card: ModelCard,
+    pub(crate) sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_weights_belong_to_their_card() {
+        let model = Model::built_in().unwrap();
+        assert_eq!(model.card().network, *model.weights.config());
+        assert!(WEIGHTS.len() < 8_000_000);
+    }
+}

@@ -1,0 +1,202 @@
+use crate::canvas::{BLACK, Canvas, Colour, WHITE};
+use crate::locate::method_name;
+use crate::{Error, LoadedModel, LocateSettings, Located};
+use adatom_formats::{Image, OutputFolder, PixelSize, write_atomically, write_png_rgb8, write_tiff};
+use adatom_locate::Flag;
+use ndarray::Array2;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Overlays are enlarged to at least this side \[px\].
+const OVERLAY_SIDE: usize = 800;
+const FOUND: Colour = [255, 70, 40];
+const AT_BORDER: Colour = [255, 200, 0];
+
+/// What a face tells the user after a run.
+pub struct Summary {
+    /// The result folder.
+    pub folder: PathBuf,
+    /// `report.json`.
+    pub report: Value,
+}
+
+/// Writes a result folder: `atoms.csv`, `overlay.png`, the maps as 32-bit TIFF and `report.json`.
+/// The folder, made beforehand so that a bad one is found before the work is done, appears
+/// complete or not at all.
+///
+/// # Errors
+/// When the folder can't be written.
+pub fn write_results(
+    output: OutputFolder,
+    input: &Path,
+    image: &Image,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    located: &Located,
+) -> Result<Summary, Error> {
+    let csv = atoms_csv(located, pixel_size);
+    write_atomically(&output.path().join("atoms.csv"), |file| file.write_all(csv.as_bytes()))?;
+    write_png_rgb8(&output.path().join("overlay.png"), &overlay(&image.data, pixel_size, located))?;
+    for (task, map) in &located.maps {
+        write_tiff(&output.path().join(format!("{}.tif", task.name())), map, pixel_size)?;
+    }
+    let report = report(input, image, pixel_size, model, settings, located);
+    let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    write_atomically(&output.path().join("report.json"), |file| writeln!(file, "{text}"))?;
+    Ok(Summary { folder: output.commit()?, report })
+}
+
+/// The contract of `atoms.csv`; positions in pixels of the file, unknown values empty.
+fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
+    let mut csv =
+        String::from("id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags\n");
+    let number = |value: f64, digits: usize| {
+        if value.is_finite() { format!("{value:.digits$}") } else { String::new() }
+    };
+    let significant = |value: f64| if value.is_finite() { format!("{value:.6e}") } else { String::new() };
+    for (index, column) in located.columns.iter().enumerate() {
+        let (x_angstrom, y_angstrom) = pixel_size
+            .map(|size| (number(column.x * size.x_angstrom, 5), number(column.y * size.y_angstrom, 5)))
+            .unwrap_or_default();
+        let flags: Vec<&str> = column.flags.iter().map(|flag| flag.name()).collect();
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            csv,
+            "{},{},{},{x_angstrom},{y_angstrom},{},{},{},{},{}",
+            index + 1,
+            number(column.x, 4),
+            number(column.y, 4),
+            significant(column.intensity),
+            significant(column.background),
+            number(column.radius_px, 3),
+            number(column.score, 4),
+            flags.join(" "),
+        );
+    }
+    csv
+}
+
+fn report(
+    input: &Path,
+    image: &Image,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    located: &Located,
+) -> Value {
+    let flagged = |flag: Flag| located.columns.iter().filter(|c| c.flags.contains(&flag)).count();
+    let seconds: serde_json::Map<String, Value> =
+        located.seconds.iter().map(|(name, s)| ((*name).to_owned(), json!(s))).collect();
+    json!({
+        "program": concat!("adatom ", env!("CARGO_PKG_VERSION")),
+        "input": {
+            "path": input.display().to_string(),
+            "format": image.source.format,
+            "sample_type": image.source.sample_type,
+            "width_px": image.data.ncols(),
+            "height_px": image.data.nrows(),
+            "frame": image.source.frame,
+            "frames": image.source.frames,
+            "notes": image.source.notes,
+        },
+        "pixel_size_angstrom": pixel_size.map(|size| json!({ "x": size.x_angstrom, "y": size.y_angstrom })),
+        "scale": located.scale,
+        "model": { "name": model.card.name, "weights_sha256": model.sha256 },
+        "settings": {
+            "method": method_name(settings.localiser.method),
+            "threshold": settings.localiser.threshold,
+        },
+        "columns": located.columns.len(),
+        "columns_border": flagged(Flag::Border),
+        "columns_split": flagged(Flag::Split),
+        "warnings": located.warnings,
+        "seconds": seconds,
+    })
+}
+
+/// The image with a ring on every column, yellow at the border, and a scale bar when the pixel
+/// size is known: `[row, column, rgb]`.
+pub fn overlay(image: &Array2<f32>, pixel_size: Option<PixelSize>, located: &Located) -> ndarray::Array3<u8> {
+    let side = image.nrows().min(image.ncols()).max(1);
+    let zoom = OVERLAY_SIDE.div_ceil(side).clamp(1, 8);
+    let mut canvas = Canvas::of_image(image, zoom);
+    let positions: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
+    let apart = adatom_locate::median_nearest_distance(&positions).unwrap_or(12.0);
+    let radius = (0.22 * apart * zoom as f64).clamp(2.5, 14.0);
+    for column in &located.columns {
+        let colour = if column.flags.contains(&Flag::Border) { AT_BORDER } else { FOUND };
+        let place = |v: f64| (v + 0.5) * zoom as f64 - 0.5;
+        canvas.ring(place(column.x), place(column.y), radius, 1.3, colour);
+    }
+    if let Some(size) = pixel_size {
+        scale_bar(&mut canvas, size.x_angstrom / zoom as f64);
+    }
+    canvas.pixels
+}
+
+/// A bar of a round length, about a fifth of the picture's width.
+fn scale_bar(canvas: &mut Canvas, pixel_angstrom: f64) {
+    let wanted = 0.2 * canvas.width() as f64 * pixel_angstrom;
+    let decade = 10.0_f64.powf(wanted.log10().floor());
+    let length =
+        [1.0, 2.0, 5.0].map(|m| m * decade).into_iter().filter(|l| *l <= wanted).fold(decade, f64::max);
+    let label = if length >= 10.0 { format!("{} nm", length / 10.0) } else { format!("{length} Å") };
+    let zoom = (canvas.width() as i64 / 500).clamp(1, 4);
+    let width = (length / pixel_angstrom).round() as i64;
+    let (thick, margin) = (4 * zoom, 12 * zoom);
+    let top = canvas.height() as i64 - margin - thick;
+    canvas.rectangle(margin - 2, top - 2, width + 4, thick + 4, BLACK);
+    canvas.rectangle(margin, top, width, thick, WHITE);
+    let left = margin + (width - Canvas::text_width(zoom, &label)) / 2;
+    let above = top - 10 * zoom - 2;
+    for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
+        canvas.text(left.max(2) + dx * zoom, above + dy * zoom, zoom, &label, BLACK);
+    }
+    canvas.text(left.max(2), above, zoom, &label, WHITE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LocatedColumn, ScaleChoice};
+
+    fn located() -> Located {
+        Located {
+            columns: vec![LocatedColumn {
+                x: 10.5,
+                y: 20.25,
+                intensity: 3.0,
+                background: f64::NAN,
+                radius_px: 2.0,
+                score: 0.9,
+                flags: vec![Flag::Border, Flag::Split],
+            }],
+            maps: Default::default(),
+            scale: ScaleChoice { factor: 1.0, measured: None, corrected: false },
+            warnings: Vec::new(),
+            seconds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn csv_has_the_contracts_header_and_empty_unknowns() {
+        let csv = atoms_csv(&located(), None);
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines[0], "id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags");
+        assert_eq!(lines[1], "1,10.5000,20.2500,,,3.000000e0,,2.000,0.9000,border split");
+        let csv = atoms_csv(&located(), PixelSize::square(0.1).ok());
+        assert!(csv.contains("1,10.5000,20.2500,1.05000,2.02500,"), "{csv}");
+    }
+
+    #[test]
+    fn overlay_marks_columns_and_draws_a_bar_only_when_the_size_is_known() {
+        let image = Array2::from_shape_fn((64, 64), |(r, _)| r as f32);
+        let plain = overlay(&image, None, &located());
+        let scaled = overlay(&image, PixelSize::square(0.1).ok(), &located());
+        assert_eq!(plain.dim(), (64 * 8, 64 * 8, 3));
+        assert_ne!(plain, scaled);
+        assert!(plain.rows().into_iter().any(|p| p.to_vec() == AT_BORDER));
+    }
+}

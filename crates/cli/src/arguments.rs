@@ -1,0 +1,217 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Finds, measures and restores every atom column in an atomic-resolution ADF-STEM image.
+#[derive(Parser)]
+#[command(name = "adatom", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Find the atom columns of an image
+    Locate(Locate),
+    /// Measure how well simulated samples are located and restored
+    Evaluate(Evaluate),
+    /// Train a network on samples made on the fly, or on a library on disk
+    Train(Train),
+    /// Make labelled samples of a recipe
+    Simulate(Simulate),
+    /// Look into recipes
+    Recipe {
+        #[command(subcommand)]
+        command: RecipeCommand,
+    },
+    /// Describe this program and its network, or an image
+    Info(Info),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Device {
+    Auto,
+    Cpu,
+    Gpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Method {
+    /// Intensity-weighted centres, touching columns separated
+    Centroid,
+    /// The paper's: Otsu's threshold, connected areas, geometric centres
+    Otsu,
+}
+
+/// Which network, where.
+#[derive(Args)]
+pub struct Network {
+    /// Weights to use instead of the built-in ones: a training's folder or a .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Where the network runs
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: Device,
+}
+
+/// How columns are found.
+#[derive(Args)]
+pub struct Localiser {
+    /// Factor from the image's pixels to the network's: auto, or a number
+    #[arg(long, default_value = "auto")]
+    pub scale: String,
+    /// The localiser
+    #[arg(long, value_enum, default_value = "centroid")]
+    pub method: Method,
+    /// Height of the Gaussian map, 0 to 1, below which there is no column
+    #[arg(long, default_value_t = adatom_locate::Settings::default().threshold)]
+    pub threshold: f32,
+}
+
+#[derive(Args)]
+pub struct Locate {
+    /// PNG, JPEG or TIFF
+    pub image: PathBuf,
+    /// Result folder [default: IMAGE.adatom]
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    /// Frame of a file with several, from 0
+    #[arg(long)]
+    pub frame: Option<usize>,
+    #[command(flatten)]
+    pub localiser: Localiser,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Evaluate {
+    /// Built-in recipe or TOML file
+    #[arg(long, default_value = "paper")]
+    pub recipe: String,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 2)]
+    pub seed: u64,
+    /// Number of samples
+    #[arg(long, default_value_t = 500)]
+    pub count: u64,
+    #[command(flatten)]
+    pub localiser: Localiser,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Train {
+    /// Built-in recipe or TOML file
+    #[arg(long, default_value = "training", conflicts_with = "library")]
+    pub recipe: String,
+    /// Library on disk to train on instead: 75 % of it, the rest is the test
+    #[arg(long, value_name = "DIR")]
+    pub library: Option<PathBuf>,
+    /// Folder for checkpoints, the curve and the weights
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on from the folder's checkpoint, with its settings
+    #[arg(long, conflicts_with_all = ["init", "steps", "batch", "widths", "tasks", "mse", "rate", "warmup", "seed", "checkpoint"])]
+    pub resume: bool,
+    /// Start from the weights of this model instead of random ones
+    #[arg(long, value_name = "PATH")]
+    pub init: Option<PathBuf>,
+    /// Steps
+    #[arg(long, default_value_t = 12000)]
+    pub steps: u64,
+    /// Stop after this step with a checkpoint, as Ctrl-C would
+    #[arg(long, value_name = "STEP")]
+    pub stop_after: Option<u64>,
+    /// Samples a step
+    #[arg(long, default_value_t = 8)]
+    pub batch: usize,
+    /// Channels of each level
+    #[arg(long, value_delimiter = ',', default_value = "16,32,64,128")]
+    pub widths: Vec<usize>,
+    /// Labels to learn, by the library's names [default: all five]
+    #[arg(long, value_delimiter = ',')]
+    pub tasks: Vec<String>,
+    /// Mean squared error instead of the paper's modified chi-square
+    #[arg(long)]
+    pub mse: bool,
+    /// Highest learning rate
+    #[arg(long, default_value_t = 2e-3)]
+    pub rate: f64,
+    /// Steps over which the rate rises
+    #[arg(long, default_value_t = 100)]
+    pub warmup: u64,
+    /// Seed of weights and samples
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Steps between checkpoints
+    #[arg(long, default_value_t = 200)]
+    pub checkpoint: u64,
+    /// Threads that make samples
+    #[arg(long, default_value_t = 1)]
+    pub workers: usize,
+    /// Where the network runs
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: Device,
+}
+
+#[derive(Args)]
+pub struct Simulate {
+    /// Built-in recipe or TOML file
+    #[arg(long, default_value = "paper")]
+    pub recipe: String,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Number of samples
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// Write images and labels as a library into this folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Write a contact sheet to this PNG
+    #[arg(long, value_name = "FILE")]
+    pub sheet: Option<PathBuf>,
+    /// Write the image of one sample to this 16-bit TIFF
+    #[arg(long, value_name = "FILE")]
+    pub tiff: Option<PathBuf>,
+    /// The sample that --tiff writes
+    #[arg(long, default_value_t = 1)]
+    pub index: u64,
+}
+
+#[derive(Subcommand)]
+pub enum RecipeCommand {
+    /// Check a recipe and print its resolved form
+    Check(RecipeCheck),
+}
+
+#[derive(Args)]
+pub struct RecipeCheck {
+    /// Built-in recipe or TOML file
+    pub recipe: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Info {
+    /// An image to describe instead of the program
+    pub image: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}

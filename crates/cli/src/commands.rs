@@ -1,0 +1,399 @@
+//! One function a sub-command: arguments in, the `adatom` crate's work, a short text out.
+
+use crate::arguments as args;
+use adatom::{
+    Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest, TrainSource,
+};
+use adatom_formats::{OutputFolder, PixelSize};
+use adatom_library::{Generator, Recipe, material_names, recipe_names};
+use adatom_locate::{Method, Settings};
+use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A message for the user and who is to blame.
+pub struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error: Error = error.into();
+        Self { code: if error.is_input() { 2 } else { 1 }, message: error.to_string() }
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Writes a line to standard output; a closed pipe is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn say_json(value: &Value) {
+    say(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+impl From<args::Device> for DeviceChoice {
+    fn from(device: args::Device) -> Self {
+        match device {
+            args::Device::Auto => Self::Auto,
+            args::Device::Cpu => Self::Cpu,
+            args::Device::Gpu => Self::Gpu,
+        }
+    }
+}
+
+fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
+    let model = match &network.model {
+        Some(path) => Model::from_path(path)?,
+        None => Model::built_in()?,
+    };
+    Ok(model.open(network.device.into())?)
+}
+
+fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failure> {
+    let scale =
+        match localiser.scale.as_str() {
+            "auto" => Scale::Auto,
+            number => Scale::Fixed(number.parse().map_err(|_| {
+                Failure::usage(format!("--scale {number}: give auto or a number such as 0.5"))
+            })?),
+        };
+    if !(0.0..=1.0).contains(&localiser.threshold) {
+        return Err(Failure::usage(format!(
+            "--threshold {}: give a number from 0 to 1",
+            localiser.threshold
+        )));
+    }
+    let method = match localiser.method {
+        args::Method::Centroid => Method::Weighted,
+        args::Method::Otsu => Method::Otsu,
+    };
+    Ok(LocateSettings { scale, localiser: Settings { method, threshold: localiser.threshold } })
+}
+
+pub fn locate(options: &args::Locate) -> Done {
+    let started = Instant::now();
+    let settings = locate_settings(&options.localiser)?;
+    let given = options
+        .pixel_size
+        .as_deref()
+        .map(PixelSize::parse)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("--pixel-size: {e}")))?;
+    let image = adatom_formats::open(&options.image, options.frame)?;
+    image.check_finite()?;
+    image.check_usable(8)?;
+    let pixel_size = given.or(image.pixel_size);
+    let folder = options.output.clone().unwrap_or_else(|| {
+        let mut name = options.image.clone().into_os_string();
+        name.push(".adatom");
+        PathBuf::from(name)
+    });
+    let output = OutputFolder::create(&folder)?;
+    let model = open_model(&options.network)?;
+    let mut bar = Bar::new("locating");
+    let located = adatom::locate(&image.data, pixel_size, &model, &settings, &mut |part| bar.show(part))?;
+    bar.clear();
+    let summary =
+        adatom::write_results(output, &options.image, &image, pixel_size, &model, &settings, &located)?;
+    if options.json {
+        say_json(&summary.report);
+        return Ok(());
+    }
+    let flagged = summary.report["columns_border"].as_u64().unwrap_or(0);
+    say(&format!(
+        "{}: {} atom columns, {flagged} of them at the border",
+        options.image.display(),
+        located.columns.len()
+    ));
+    let spacing = located.scale.measured.map_or(String::new(), |spacing| {
+        let length =
+            pixel_size.map_or(String::new(), |size| format!(", {:.3} Å", spacing.pixels * size.x_angstrom));
+        format!(" (column spacing {:.1} px{length})", spacing.pixels)
+    });
+    let corrected = if located.scale.corrected { ", corrected by the columns found" } else { "" };
+    say(&format!("scale:   {:.3}{spacing}{corrected}", located.scale.factor));
+    let size =
+        pixel_size.map_or("unknown; give --pixel-size to get ångström".to_owned(), |size| size.to_string());
+    say(&format!("pixel:   {size}"));
+    for warning in image.source.notes.iter().chain(&located.warnings) {
+        say(&format!("note:    {warning}"));
+    }
+    say(&format!("time:    {:.1} s", started.elapsed().as_secs_f64()));
+    say(&format!("results: {}", summary.folder.display()));
+    Ok(())
+}
+
+pub fn evaluate(options: &args::Evaluate) -> Done {
+    let settings = locate_settings(&options.localiser)?;
+    if !(1..=10_000_000).contains(&options.count) {
+        return Err(Failure::usage(format!("--count {}: give 1 to 10000000", options.count)));
+    }
+    let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let model = open_model(&options.network)?;
+    let mut bar = Bar::new("evaluating");
+    let count = options.count;
+    let evaluation = adatom::evaluate(&generator, count, &model, &settings, &mut |done| {
+        bar.show(done as f64 / count as f64)
+    })?;
+    bar.clear();
+    if options.json {
+        say_json(&serde_json::to_value(&evaluation).unwrap_or_default());
+        return Ok(());
+    }
+    say(&format!(
+        "recipe {} (seed {}), {} samples, {} columns",
+        evaluation.recipe, evaluation.seed, evaluation.overall.count, evaluation.overall.columns
+    ));
+    say(&format!(
+        "{:<34} {:>6} {:>7} {:>9} {:>7} {:>8} {:>7} {:>7} {:>7}  worst",
+        "", "count", "F1", "precision", "recall", "RMSE px", "RMSE Å", "dB in", "dB out"
+    ));
+    for g in std::iter::once(&evaluation.overall).chain(&evaluation.groups) {
+        say(&format!(
+            "{:<34} {:>6} {:>7.4} {:>9.4} {:>7.4} {:>8.3} {:>7.3} {:>7.1} {:>7.1}  {:.3} (sample {})",
+            g.name,
+            g.count,
+            g.f1,
+            g.precision,
+            g.recall,
+            g.rmse_px,
+            g.rmse_angstrom,
+            g.psnr_in_db,
+            g.psnr_out_db,
+            g.worst_f1,
+            g.worst_sample
+        ));
+    }
+    Ok(())
+}
+
+pub fn train(options: &args::Train) -> Done {
+    let mut tasks = Vec::new();
+    for name in &options.tasks {
+        let known = || Task::ALL.map(Task::name).join(", ");
+        tasks.push(
+            Task::from_name(name)
+                .ok_or_else(|| Failure::usage(format!("--tasks {name}: the labels are {}", known())))?,
+        );
+    }
+    let config = TrainConfig {
+        network: NetworkConfig {
+            widths: options.widths.clone(),
+            tasks: if tasks.is_empty() { Task::ALL.to_vec() } else { tasks },
+        },
+        batch: options.batch,
+        loss: if options.mse { Loss::Mse } else { Loss::ChiSquare },
+        schedule: Schedule {
+            peak_rate: options.rate,
+            warmup_steps: options.warmup,
+            total_steps: options.steps,
+        },
+        seed: options.seed,
+        checkpoint_steps: options.checkpoint,
+        workers: options.workers,
+        ..TrainConfig::default()
+    };
+    // A resumed training sees the samples that it would have seen.
+    let seed = if options.resume { adatom::checkpoint_seed(&options.out)? } else { options.seed };
+    let initial = options.init.as_deref().map(Model::from_path).transpose()?;
+    let (generator, library);
+    let source = match &options.library {
+        Some(path) => {
+            library = LibraryFolder::open(path, seed)?;
+            TrainSource::Library(&library)
+        }
+        None => {
+            generator = Generator::new(Recipe::open(&options.recipe)?, seed)?;
+            TrainSource::Recipe(&generator)
+        }
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
+        .map_err(|e| Failure { message: format!("Ctrl-C can't be caught: {e}"), code: 1 })?;
+    let name = options.out.file_name().map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
+    let request = TrainRequest {
+        folder: &options.out,
+        source,
+        config,
+        resume: options.resume,
+        initial,
+        device: options.device.into(),
+        name,
+    };
+    let mut shown: Option<Instant> = None;
+    let (outcome, test_loss) = adatom::train(request, &stop, &mut |p: &Progress| {
+        if options.stop_after.is_some_and(|step| p.step >= step) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        if shown.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) || p.step == p.steps {
+            shown = Some(Instant::now());
+            let left = p.seconds_left.round() as u64;
+            say(&format!(
+                "step {}/{}  loss {:.5}  rate {:.2e}  {}:{:02}:{:02} left",
+                p.step,
+                p.steps,
+                p.loss,
+                p.rate,
+                left / 3600,
+                left / 60 % 60,
+                left % 60
+            ));
+        }
+    })?;
+    if let Some(loss) = test_loss {
+        say(&format!("test loss on the held-back quarter: {loss:.5}"));
+    }
+    match outcome {
+        Outcome::Finished => say(&format!("finished: {}", options.out.join("weights.safetensors").display())),
+        Outcome::Stopped => say(&format!(
+            "stopped after a checkpoint in {}: go on with --resume and the same recipe or library",
+            options.out.display()
+        )),
+    }
+    Ok(())
+}
+
+pub fn simulate(options: &args::Simulate) -> Done {
+    if options.output.is_none() && options.sheet.is_none() && options.tiff.is_none() {
+        return Err(Failure::usage("nothing to write: give --output DIR, --sheet FILE or --tiff FILE"));
+    }
+    if !(1..=1_000_000).contains(&options.count) {
+        return Err(Failure::usage(format!("--count {}: give 1 to 1000000", options.count)));
+    }
+    let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    if let Some(file) = &options.sheet {
+        adatom::contact_sheet(&generator, options.count.min(100), file)?;
+        say(&format!("contact sheet: {}", file.display()));
+    }
+    if let Some(file) = &options.tiff {
+        let columns = adatom::example(&generator, options.index, file)?;
+        say(&format!("sample {}: {} ({columns} columns)", options.index, file.display()));
+    }
+    if let Some(folder) = &options.output {
+        let mut bar = Bar::new("simulating");
+        let count = options.count;
+        let folder = adatom::write_library(&generator, count, folder, &mut |done| {
+            bar.show(done as f64 / count as f64)
+        })?;
+        bar.clear();
+        say(&format!("{count} samples: {}", folder.display()));
+    }
+    Ok(())
+}
+
+pub fn recipe_check(options: &args::RecipeCheck) -> Done {
+    let recipe = Recipe::open(&options.recipe)?;
+    // Crystals and optics are read, and a sample made: what the text alone does not show.
+    let generator = Generator::new(recipe, 0)?;
+    generator.sample(0)?;
+    let recipe = generator.recipe();
+    let value = json!({ "valid": true, "sha256": recipe.hash(), "resolved": recipe });
+    if options.json {
+        say_json(&value);
+    } else {
+        say(&format!("recipe {} is valid, SHA-256 of its resolved form {}", recipe.name, recipe.hash()));
+        say_json(&value["resolved"]);
+    }
+    Ok(())
+}
+
+pub fn info(options: &args::Info) -> Done {
+    let value = match &options.image {
+        Some(path) => image_info(path)?,
+        None => {
+            let model = Model::built_in()?;
+            json!({
+                "program": concat!("adatom ", env!("CARGO_PKG_VERSION")),
+                "gpu": cfg!(feature = "gpu"),
+                "recipes": recipe_names().collect::<Vec<_>>(),
+                "materials": material_names().collect::<Vec<_>>(),
+                "model": model.card(),
+            })
+        }
+    };
+    if options.json {
+        say_json(&value);
+        return Ok(());
+    }
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items
+                .iter()
+                .map(|v| v.as_str().map_or(v.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Value::Object(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
+            other => other.to_string(),
+        };
+        say(&format!("{key}: {text}"));
+    }
+    Ok(())
+}
+
+fn image_info(path: &Path) -> Result<Value, Failure> {
+    let image = adatom_formats::open(path, None)?;
+    let (low, high) =
+        image.data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+    Ok(json!({
+        "path": path.display().to_string(),
+        "format": image.source.format,
+        "sample_type": image.source.sample_type,
+        "width_px": image.data.ncols(),
+        "height_px": image.data.nrows(),
+        "frames": image.source.frames,
+        "minimum": low,
+        "maximum": high,
+        "pixel_size_angstrom": image.pixel_size.map(|size| vec![size.x_angstrom, size.y_angstrom]),
+        "notes": image.source.notes,
+    }))
+}
+
+/// A line of progress on a terminal's standard error; nothing elsewhere.
+struct Bar {
+    name: &'static str,
+    visible: bool,
+    shown: Option<Instant>,
+}
+
+impl Bar {
+    fn new(name: &'static str) -> Self {
+        Self { name, visible: std::io::stderr().is_terminal(), shown: None }
+    }
+
+    fn show(&mut self, part: f64) {
+        if self.visible && self.shown.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
+            self.shown = Some(Instant::now());
+            let _ = write!(std::io::stderr(), "\r{} {:3.0} %", self.name, 100.0 * part);
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.shown.is_some() {
+            let _ = write!(std::io::stderr(), "\r{:40}\r", "");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a sample promises.
+
+#![allow(clippy::unwrap_used)]
+
+use adatom_library::{Generator, Recipe, Sample};
+use ndarray::Array2;
+
+fn generator(seed: u64) -> Generator {
+    Generator::new(Recipe::open("paper").unwrap(), seed).unwrap()
+}
+
+fn same(a: &Sample, b: &Sample) -> bool {
+    a.image == b.image
+        && a.labels.gaussian_mask == b.labels.gaussian_mask
+        && a.labels.superresolution == b.labels.superresolution
+        && a.columns == b.columns
+        && a.psnr_db == b.psnr_db
+}
+
+/// In any order, on any thread, from a fresh generator: the same to the last bit.
+#[test]
+fn a_sample_is_a_pure_function_of_recipe_seed_and_index() {
+    let first = generator(7);
+    let forwards: Vec<Sample> = (0..6).map(|i| first.sample(i).unwrap()).collect();
+    let second = generator(7);
+    let backwards: Vec<Sample> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..6)
+            .rev()
+            .map(|i| {
+                scope.spawn({
+                    let g = &second;
+                    move || g.sample(i).unwrap()
+                })
+            })
+            .collect();
+        handles.into_iter().rev().map(|h| h.join().unwrap()).collect()
+    });
+    assert!(forwards.iter().zip(&backwards).all(|(a, b)| same(a, b)));
+    assert!(!same(&forwards[0], &forwards[1]));
+    assert!(!same(&forwards[0], &generator(8).sample(0).unwrap()));
+}
+
+fn small(structure: &str, more: &str) -> Generator {
+    let text = format!(
+        "name = 'test'\n{more}\n[image]\nwidth = 128\nheight = 128\nfield_of_view_angstrom = 16\n\
+         [[optics]]\nid = 'a'\nenergy_kv = 200\nsemiangle_mrad = 24\nsource_fwhm_angstrom = 0.9\n\
+         [[structure]]\n{structure}\n"
+    );
+    Generator::new(Recipe::from_toml(&text, "test").unwrap(), 3).unwrap()
+}
+
+fn brightest_near(image: &Array2<f32>, x: f64, y: f64, reach: isize) -> (isize, isize) {
+    let (mut best, mut at) = (f32::MIN, (0, 0));
+    for dy in -reach..=reach {
+        for dx in -reach..=reach {
+            let (r, c) = (y.round() as isize + dy, x.round() as isize + dx);
+            let value = image[(r as usize, c as usize)];
+            if value > best {
+                (best, at) = (value, (dx, dy));
+            }
+        }
+    }
+    at
+}
+
+/// The labels and the ideal image come from the same truth: every labelled column well inside is
+/// the brightest pixel around in both.
+#[test]
+fn labels_lie_on_the_columns_of_the_ideal_image() {
+    for structure in
+        ["material = 'SrTiO3'", "material = 'Pt'\nzone = '110'", "material = 'graphene'\nform = 'monolayer'"]
+    {
+        let sample = small(structure, "").sample(1).unwrap();
+        let inside =
+            sample.columns.iter().filter(|c| (8.0..119.0).contains(&c.x) && (8.0..119.0).contains(&c.y));
+        let mut checked = 0;
+        for column in inside {
+            for image in [&sample.labels.no_background_no_noise, &sample.labels.gaussian_mask] {
+                let (dx, dy) = brightest_near(image, column.x, column.y, 3);
+                assert!(
+                    dx.abs() <= 1 && dy.abs() <= 1,
+                    "{structure}: column at ({}, {})",
+                    column.x,
+                    column.y
+                );
+            }
+            checked += 1;
+        }
+        assert!(checked > 10, "{structure}");
+    }
+}
+
+/// Sr and Ti columns are labelled, oxygen alone is not: two labels and two unlabelled columns in
+/// each cell of 3.905 Å.
+#[test]
+fn oxygen_columns_have_no_label() {
+    let sample = small("material = 'SrTiO3'", "").sample(0).unwrap();
+    let cells = 16.0 * 16.0 / (3.905 * 3.905);
+    assert!((sample.columns.len() as f64 / cells - 2.0).abs() < 0.4, "{}", sample.columns.len());
+    assert!((sample.ignored.len() as f64 / cells - 2.0).abs() < 0.4, "{}", sample.ignored.len());
+}
+
+/// Averaged over its pixels the noise is what dose and peak say: at the image's mean signal s the
+/// variance is s/N for N electrons at the peak. Without jitter; tolerance 5 %.
+#[test]
+fn shot_noise_follows_the_dose() {
+    let still = "[scan]\nsigma_jitter_angstrom = 0\nmains_hz = 50\nflyback_us = 100\n";
+    let sample = small("material = 'Si'\nzone = '110'", still).sample(4).unwrap();
+    let truth = &sample.labels.no_noise;
+    let variance = (&sample.image - truth).mapv(|v| f64::from(v).powi(2)).mean().unwrap();
+    let expected = f64::from(truth.mean().unwrap()) / sample.settings.peak_electrons;
+    assert!((variance / expected - 1.0).abs() < 0.05, "{variance} against {expected}");
+    let psnr = 20.0 * (1.0 / expected.sqrt()).log10();
+    assert!((sample.psnr_db - psnr).abs() < 0.3, "{} against {psnr} dB", sample.psnr_db);
+}
+
+/// A particle ends inside the field; beyond it nothing is labelled and the ideal image is dark.
+#[test]
+fn a_particle_is_surrounded_by_vacuum() {
+    let structure = "material = 'Pt'\nzone = '110'\nform = 'particle'\nd111_of_field = 0.2";
+    let sample = small(structure, "").sample(0).unwrap();
+    let ideal = &sample.labels.no_background_no_noise;
+    let corners = [(0, 0), (0, 127), (127, 0), (127, 127)];
+    assert!(corners.iter().filter(|at| ideal[**at] < 0.02).count() >= 3);
+    assert!(!sample.columns.is_empty() && sample.columns.len() < 60);
+}
+
+/// Three quarters of the paper recipe's samples lie within 15 and 25 dB: around the paper's 20.
+#[test]
+fn the_paper_recipe_has_a_believable_psnr() {
+    let generator = generator(11);
+    let psnr: Vec<f64> = (0..60).map(|i| generator.sample(i).unwrap().psnr_db).collect();
+    let mean = psnr.iter().sum::<f64>() / 60.0;
+    assert!((17.0..23.0).contains(&mean), "{mean}");
+    assert!(psnr.iter().filter(|p| (14.0..26.0).contains(*p)).count() >= 45);
+}
+
+#[test]
+fn a_recipe_with_a_bad_structure_says_which() {
+    let text = include_str!("../../../recipes/paper.toml");
+    for (from, to, expected) in [
+        ("material = \"MoS2\"", "material = \"no-such.cif\"", "no-such.cif"),
+        ("zone = \"010\"", "zone = \"000\"", "LiNiO2 [000]"),
+        ("unlabelled_elements = [\"H\"", "unlabelled_elements = [\"Xx\"", "Xx is no element"),
+    ] {
+        let recipe = Recipe::from_toml(&text.replacen(from, to, 1), "test").unwrap();
+        let message = Generator::new(recipe, 0).err().unwrap().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
