@@ -101,8 +101,9 @@ fn thermal_displacement_blurs_by_its_mean_square() {
     let hot = Column { u_iso_angstrom2: Some(0.04), ..cold.clone() };
     // A source of FWHM 0.9 Å has σ² = 0.14607 Å²: adding U = 0.04 is a source of FWHM 1.01577 Å.
     let wider = point_model(Aberrations::default(), (0.9_f64.powi(2) + 0.04 * 8.0 * 2.0_f64.ln()).sqrt());
-    let difference = image(&model, &[hot], &grid, None) - image(&wider, &[cold.clone()], &grid, None);
-    let peak = image(&model, &[cold], &grid, None).iter().fold(0.0_f32, |a, b| a.max(*b));
+    let difference =
+        image(&model, &[hot], &grid, None) - image(&wider, std::slice::from_ref(&cold), &grid, None);
+    let peak = image(&model, std::slice::from_ref(&cold), &grid, None).iter().fold(0.0_f32, |a, b| a.max(*b));
     // The periods differ by the wider source's margin, hence not to the last bit.
     assert!(difference.iter().all(|v| v.abs() < 1e-3 * peak));
 }

@@ -34,7 +34,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { method: Method::default(), threshold: 0.2 }
+        Self { method: Method::default(), threshold: 0.15 }
     }
 }
 
