@@ -87,17 +87,6 @@ pub fn train(
         TrainSource::Recipe(generator) => generator.identity().to_owned(),
         TrainSource::Library(library) => library.identity(),
     };
-    request.config.check()?;
-    if let TrainSource::Recipe(generator) = &request.source {
-        let (image, stride) = (&generator.recipe().image, request.config.network.stride());
-        if image.width % stride != 0 || image.height % stride != 0 {
-            return Err(Error::Setting {
-                name: "image size of the recipe",
-                value: format!("{} × {}", image.width, image.height),
-                expected: "of sides that the network's poolings divide: a multiple of 2 for each level but the first",
-            });
-        }
-    }
     let device = request.device.open()?;
     let mut trainer = if request.resume {
         let bytes = std::fs::read(&kept).map_err(|e| Error::io(&kept, e))?;
@@ -112,6 +101,17 @@ pub fn train(
     } else {
         if kept.exists() {
             return Err(wrong("there is a checkpoint already: give --resume, or another folder".to_owned()));
+        }
+        request.config.check()?;
+        if let TrainSource::Recipe(generator) = &request.source {
+            let (image, stride) = (&generator.recipe().image, request.config.network.stride());
+            if image.width % stride != 0 || image.height % stride != 0 {
+                return Err(Error::Setting {
+                    name: "image size of the recipe",
+                    value: format!("{} × {}", image.width, image.height),
+                    expected: "of sides that the network's poolings divide: a multiple of 2 for each level but the first",
+                });
+            }
         }
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         match &request.initial {

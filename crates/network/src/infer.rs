@@ -37,8 +37,8 @@ impl Inference {
 
     /// Computes every task's map of `image`. The image is continued by reflection at its borders
     /// and goes through in tiles that overlap by more than the network's reach, so that the tiles
-    /// can't be seen and the network's own memory is that of one tile; the maps are whole. `progress` is called after each tile
-    /// with the tiles done and their number.
+    /// can't be seen and the network's own memory is that of one tile; the maps are whole.
+    /// `progress` is called after each tile with the tiles done and their number.
     ///
     /// # Errors
     /// When the network can't be run.
