@@ -21,6 +21,46 @@ pub struct Evaluation {
     pub overall: Group,
     /// By PSNR, then by material.
     pub groups: Vec<Group>,
+    /// How often columns of a score are right.
+    pub reliability: Vec<Reliability>,
+    /// Every sample's own numbers.
+    pub samples: Vec<SampleResult>,
+}
+
+/// The columns found with scores in a range of a tenth.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Reliability {
+    /// Their mean score.
+    pub score: f64,
+    /// Part of them that is right.
+    pub right: f64,
+    /// Their number.
+    pub count: usize,
+}
+
+/// One sample's numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct SampleResult {
+    /// The sample's number in the recipe.
+    pub index: u64,
+    /// Material and zone axis.
+    pub structure: String,
+    /// PSNR of the noisy image \[dB\].
+    pub psnr_in_db: f64,
+    /// PSNR of the denoised image \[dB\].
+    pub psnr_out_db: f64,
+    /// Columns that had to be found.
+    pub columns: usize,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Part of the found columns that are true.
+    pub precision: f64,
+    /// Part of the true columns that were found.
+    pub recall: f64,
+    /// Root-mean-square position error \[px\].
+    pub rmse_px: f64,
+    /// Factor from the sample's pixels to the network's.
+    pub scale: f64,
 }
 
 /// Results over some samples. F1, precision, recall and the PSNRs are means over samples, the
@@ -54,12 +94,16 @@ pub struct Group {
 }
 
 /// One sample's results.
-struct Result1 {
+pub(crate) struct Result1 {
     index: u64,
+    structure: String,
     score: Score,
+    /// Score of each found column that counts, and whether it is right.
+    pub(crate) verdicts: Vec<(f64, bool)>,
     pixel_angstrom: f64,
     psnr_in_db: f64,
     psnr_out_db: f64,
+    scale: f64,
 }
 
 /// Evaluates `count` samples of a generator, each through the whole pipeline as a user's image
@@ -81,13 +125,12 @@ pub fn evaluate(
     for index in 0..count {
         let sample = generator.sample(index)?;
         let result = evaluate_sample(&sample, model, settings)?;
-        let s = &sample.settings;
         let bin = match result.psnr_in_db {
             p if p >= 20.0 => "PSNR 20 dB and more",
             p if p >= 15.0 => "PSNR 15 to 20 dB",
             _ => "PSNR below 15 dB",
         };
-        for key in [(0, bin.to_owned()), (1, format!("{} [{}]", s.material, s.zone))] {
+        for key in [(0, bin.to_owned()), (1, result.structure.clone())] {
             by_group.entry(key).or_default().push(results.len());
         }
         results.push(result);
@@ -102,16 +145,20 @@ pub fn evaluate(
         weights_sha256: model.sha256.clone(),
         overall: group("all".to_owned(), &all),
         groups: by_group.into_iter().map(|((_, name), members)| group(name, &members)).collect(),
+        reliability: reliability(results.iter().flat_map(|r| &r.verdicts)),
+        samples: results.iter().map(Result1::numbers).collect(),
     })
 }
 
-fn evaluate_sample(
+pub(crate) fn evaluate_sample(
     sample: &Sample,
     model: &LoadedModel,
     settings: &LocateSettings,
 ) -> Result<Result1, Error> {
     let located = locate(&sample.image, None, model, settings, &mut |_| {})?;
-    let score = score_sample(sample, &located);
+    let (score, verdicts) = score_sample(sample, &located);
+    let scores = located.columns.iter().map(|c| c.score);
+    let verdicts = scores.zip(verdicts).filter_map(|(score, right)| Some((score, right?))).collect();
     let labels = &sample.labels;
     let psnr_out_db = located
         .maps
@@ -119,15 +166,54 @@ fn evaluate_sample(
         .map_or(f64::NAN, |map| psnr_db(&labels.no_background_no_noise, map, &labels.no_noise));
     Ok(Result1 {
         index: sample.index,
+        structure: format!("{} [{}]", sample.settings.material, sample.settings.zone),
         score,
+        verdicts,
         pixel_angstrom: sample.grid.pixel_x_angstrom,
         psnr_in_db: sample.psnr_db,
         psnr_out_db,
+        scale: located.scale.factor,
     })
 }
 
-/// Located columns against the truth of a sample, by the rules of [`evaluate`].
-pub fn score_sample(sample: &Sample, located: &Located) -> Score {
+impl Result1 {
+    fn numbers(&self) -> SampleResult {
+        SampleResult {
+            index: self.index,
+            structure: self.structure.clone(),
+            psnr_in_db: self.psnr_in_db,
+            psnr_out_db: self.psnr_out_db,
+            columns: self.score.truth,
+            f1: self.score.f1(),
+            precision: self.score.precision(),
+            recall: self.score.recall(),
+            rmse_px: self.score.rmse_px(),
+            scale: self.scale,
+        }
+    }
+}
+
+/// Scores in tenths against the part that is right; empty tenths are left out.
+fn reliability<'a>(verdicts: impl Iterator<Item = &'a (f64, bool)>) -> Vec<Reliability> {
+    const BINS: usize = 10;
+    let mut bins = [(0.0, 0_usize, 0_usize); BINS];
+    for (score, right) in verdicts {
+        let bin = &mut bins[((score * BINS as f64) as usize).min(BINS - 1)];
+        *bin = (bin.0 + score, bin.1 + usize::from(*right), bin.2 + 1);
+    }
+    bins.iter()
+        .filter(|bin| bin.2 > 0)
+        .map(|&(score, right, count)| Reliability {
+            score: score / count as f64,
+            right: right as f64 / count as f64,
+            count,
+        })
+        .collect()
+}
+
+/// Located columns against the truth of a sample, by the rules of [`evaluate`], and of every
+/// column whether it is right; `None` where it does not count.
+fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Option<bool>>) {
     let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
     let positions: Vec<(f64, f64)> = sample.columns.iter().map(|c| (c.x, c.y)).collect();
     let quarter = |nearest: f64| if nearest.is_finite() { 0.25 * nearest } else { sample.radius_px };
@@ -176,15 +262,26 @@ mod tests {
     fn groups_average_over_samples_and_errors_over_columns() {
         let result = |truth, found, matched, squared_error_px2| Result1 {
             index: 0,
+            structure: String::new(),
             score: Score { truth, found, matched, squared_error_px2 },
+            verdicts: Vec::new(),
             pixel_angstrom: 0.5,
             psnr_in_db: 20.0,
             psnr_out_db: 30.0,
+            scale: 1.0,
         };
         let results = [result(10, 10, 10, 10.0), result(30, 30, 15, 15.0)];
         let group = summarise("x".to_owned(), results.iter());
         assert!((group.f1 - 0.75).abs() < 1e-12);
         assert!((group.rmse_px - 1.0).abs() < 1e-12 && (group.rmse_angstrom - 0.5).abs() < 1e-12);
         assert_eq!(group.worst_f1, 0.5);
+    }
+
+    #[test]
+    fn reliability_is_by_tenths_of_the_score() {
+        let bins = reliability([(0.92, true), (0.98, false), (1.0, true), (0.31, false)].iter());
+        assert_eq!(bins.len(), 2);
+        assert!((bins[0].score, bins[0].right, bins[0].count) == (0.31, 0.0, 1));
+        assert!((bins[1].right - 2.0 / 3.0).abs() < 1e-12 && bins[1].count == 3);
     }
 }

@@ -10,7 +10,10 @@
 //! # Ok::<(), adatom::Error>(())
 //! ```
 
+mod adapt;
+mod calibrate;
 mod canvas;
+mod conditions;
 mod error;
 mod evaluate;
 mod folder;
@@ -19,13 +22,18 @@ mod model;
 mod plot;
 mod report;
 mod run;
+mod scale;
 mod simulate;
 
+pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use calibrate::{calibrate, write_card};
+pub use conditions::{Conditions, measure_conditions};
 pub use error::Error;
-pub use evaluate::{Evaluation, Group, evaluate, score_sample};
+pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
-pub use locate::{LocateSettings, Located, LocatedColumn, Scale, ScaleChoice, WORKING_SPACING_PX, locate};
+pub use locate::{LocateSettings, Located, LocatedColumn, locate};
 pub use model::{LoadedModel, Model};
 pub use report::{Summary, overlay, write_results};
 pub use run::{Progress, TrainRequest, TrainSource, checkpoint_seed, train};
+pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example, write_library};

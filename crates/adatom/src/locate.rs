@@ -1,56 +1,33 @@
-use crate::{Error, LoadedModel};
+use crate::{Error, LoadedModel, Scale, ScaleChoice, scale};
 use adatom_formats::PixelSize;
-use adatom_locate::{
-    Column, Flag, Method, Resampling, Settings, Spacing, column_spacing, locate as locate_in_map,
-    median_nearest_distance,
-};
+use adatom_locate::{Column, Flag, Method, Resampling, Settings, locate as locate_in_map};
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
-use serde::Serialize;
 use std::time::Instant;
 
-/// Images are resampled so that the shortest vector of their lattice has this length \[px\].
-pub const WORKING_SPACING_PX: f64 = 22.0;
-/// With found columns closer than the first or farther than the second \[px\], the scale is
-/// corrected once so that they are at the third.
-const NEAREST_PX: (f64, f64, f64) = (8.5, 30.0, 14.0);
-/// Columns needed for that correction.
-const ENOUGH_COLUMNS: usize = 6;
-/// Smallest and largest scale.
-const SCALES: (f64, f64) = (0.02, 8.0);
 /// Pixels of a resampled image at most.
 const MAX_WORKING_PIXELS: f64 = 6.4e7;
 /// Longest side of a resampled image \[px\].
 const MAX_WORKING_SIDE: f64 = 16384.0;
 
-/// How an image is scaled for the network.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Scale {
-    /// By its own column spacing.
-    #[default]
-    Auto,
-    /// By this factor.
-    Fixed(f64),
-}
-
-/// The scale that was used and why.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct ScaleChoice {
-    /// Factor from the file's pixels to the network's.
-    pub factor: f64,
-    /// What was measured, in the file's pixels.
-    pub measured: Option<Spacing>,
-    /// Whether the columns found at first led to another scale.
-    pub corrected: bool,
-}
+/// Peaks lower than this part of a perfect one are never columns.
+pub(crate) const LOWEST_PEAK: f64 = 0.08;
 
 /// Settings of [`locate`].
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocateSettings {
     /// Scale for the network.
     pub scale: Scale,
-    /// The localiser and its threshold.
-    pub localiser: Settings,
+    /// The localiser.
+    pub method: Method,
+    /// Columns of a lower score are not reported; Otsu's method has a threshold of its own.
+    pub threshold: f64,
+}
+
+impl Default for LocateSettings {
+    fn default() -> Self {
+        Self { scale: Scale::default(), method: Method::default(), threshold: 0.5 }
+    }
 }
 
 /// A column in the file's pixels.
@@ -66,7 +43,8 @@ pub struct LocatedColumn {
     pub background: f64,
     /// Radius at half the height of the background-free image \[px\].
     pub radius_px: f64,
-    /// Height of the Gaussian map, 0 to 1.
+    /// The chance that the column is real, by the model's calibration; without one the height of
+    /// its peak in the Gaussian map.
     pub score: f64,
     /// What to know about it.
     pub flags: Vec<Flag>,
@@ -104,21 +82,10 @@ pub fn locate(
         seconds.push((name, clock.elapsed().as_secs_f64()));
         clock = Instant::now();
     };
-    let mut choice = choose_scale(image, settings.scale, &mut warnings)?;
-    lap("scale", &mut seconds);
     let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
-    let mut pass = work(image, aspect, choice.factor, model, settings, progress)?;
-    if settings.scale == Scale::Auto {
-        let positions: Vec<(f64, f64)> = pass.columns.iter().map(|c| (c.x, c.y)).collect();
-        if let Some(nearest) = median_nearest_distance(&positions)
-            && positions.len() >= ENOUGH_COLUMNS
-            && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
-        {
-            let factor = (choice.factor * NEAREST_PX.2 / nearest).clamp(SCALES.0, SCALES.1);
-            choice = ScaleChoice { factor, corrected: true, ..choice };
-            pass = work(image, aspect, factor, model, settings, progress)?;
-        }
-    }
+    let choice = scale::choose(image, aspect, model, settings, &mut warnings)?;
+    lap("scale", &mut seconds);
+    let pass = work(image, aspect, choice.factor, model, settings, progress)?;
     lap("network", &mut seconds);
     let back = pass.resampling.inverse();
     let maps: Maps = pass.maps.iter().map(|(task, map)| (*task, back.apply(map))).collect();
@@ -127,37 +94,18 @@ pub fn locate(
     Ok(Located { columns, maps, scale: choice, warnings, seconds })
 }
 
-fn choose_scale(image: &Array2<f32>, scale: Scale, warnings: &mut Vec<String>) -> Result<ScaleChoice, Error> {
-    match scale {
-        Scale::Fixed(factor) if (SCALES.0..=SCALES.1).contains(&factor) => {
-            Ok(ScaleChoice { factor, measured: None, corrected: false })
-        }
-        Scale::Fixed(factor) => Err(Error::Setting {
-            name: "scale",
-            value: factor.to_string(),
-            expected: "auto or a number from 0.02 to 8",
-        }),
-        Scale::Auto => {
-            let measured = column_spacing(image);
-            if measured.is_none() {
-                warnings.push(
-                    "no column spacing could be measured: the image is used at scale 1; see --scale".into(),
-                );
-            }
-            let factor = measured.map_or(1.0, |spacing| WORKING_SPACING_PX / spacing.pixels);
-            Ok(ScaleChoice { factor: factor.clamp(SCALES.0, SCALES.1), measured, corrected: false })
-        }
-    }
-}
-
 /// Maps and columns at the network's scale.
-struct Pass {
+pub(crate) struct Pass {
     resampling: Resampling,
     maps: Maps,
-    columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
 }
 
-fn work(
+/// Resamples by `factor`, runs the network and finds the columns.
+///
+/// # Errors
+/// When the resampled image would be too large or the network can't be run.
+pub(crate) fn work(
     image: &Array2<f32>,
     aspect: f64,
     factor: f64,
@@ -179,7 +127,10 @@ fn work(
     let maps =
         model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
-    let columns = columns.map(|map| locate_in_map(map, &settings.localiser)).unwrap_or_default();
+    let lowest = model.calibration.height(settings.threshold).max(LOWEST_PEAK);
+    let localiser = Settings { method: settings.method, threshold: lowest as f32 };
+    let mut columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
+    columns.iter_mut().for_each(|column| column.score = model.calibration.chance(column.score));
     Ok(Pass { resampling, maps, columns })
 }
 
@@ -231,7 +182,7 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
 }
 
 /// Mean distance, over sixteen directions, at which a column falls to half its height.
-fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
+pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
     const DIRECTIONS: usize = 16;
     const STEP: f64 = 0.25;
     const FARTHEST: f64 = 24.0;
@@ -287,16 +238,5 @@ mod tests {
             (-((c as f64 - 20.3).powi(2) + (r as f64 - 19.6).powi(2)) / (2.0 * 9.0)).exp() as f32
         });
         assert!((half_height_radius(&map, 20.3, 19.6) - 3.532).abs() < 0.2);
-    }
-
-    #[test]
-    fn absurd_scales_are_refused() {
-        let image = Array2::zeros((32, 32));
-        for factor in [0.0, -1.0, f64::NAN, 1e9] {
-            assert!(choose_scale(&image, Scale::Fixed(factor), &mut Vec::new()).is_err());
-        }
-        let mut warnings = Vec::new();
-        assert_eq!(choose_scale(&image, Scale::Auto, &mut warnings).unwrap().factor, 1.0);
-        assert_eq!(warnings.len(), 1);
     }
 }

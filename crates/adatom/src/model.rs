@@ -1,7 +1,8 @@
 use crate::Error;
+use adatom_locate::Calibration;
 use adatom_network::{DeviceChoice, Inference, ModelCard, Weights};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Weights that come with the program, and their card.
 const WEIGHTS: &[u8] = include_bytes!("../../../weights/adatom.safetensors");
@@ -13,6 +14,7 @@ pub struct Model {
     weights: Weights,
     card: ModelCard,
     sha256: String,
+    calibration: Calibration,
 }
 
 impl Model {
@@ -30,10 +32,15 @@ impl Model {
     /// When the files can't be read or don't belong together.
     pub fn from_path(path: &Path) -> Result<Self, Error> {
         let weights = if path.is_dir() { path.join("weights.safetensors") } else { path.to_owned() };
-        let card = if path.is_dir() { path.join("card.json") } else { path.with_extension("json") };
+        let card = Self::card_path(path);
         let bytes = std::fs::read(&weights).map_err(|e| Error::io(&weights, e))?;
         let text = std::fs::read_to_string(&card).map_err(|e| Error::io(&card, e))?;
         Self::read(&bytes, &text, &weights.display().to_string())
+    }
+
+    /// Where the card of the model at `path` is kept.
+    pub fn card_path(path: &Path) -> PathBuf {
+        if path.is_dir() { path.join("card.json") } else { path.with_extension("json") }
     }
 
     fn read(bytes: &[u8], card: &str, origin: &str) -> Result<Self, Error> {
@@ -47,7 +54,10 @@ impl Model {
                 card.weights_sha256
             )));
         }
-        Ok(Self { weights, card, sha256 })
+        let calibration = Calibration::from_points(card.calibration.clone()).ok_or_else(|| {
+            wrong("model card: calibration: expected pairs of numbers from 0 to 1 that rise".to_owned())
+        })?;
+        Ok(Self { weights, card, sha256, calibration })
     }
 
     /// The network's weights.
@@ -75,6 +85,7 @@ impl Model {
             inference: Inference::new(self.weights, &device),
             card: self.card,
             sha256: self.sha256,
+            calibration: self.calibration,
         })
     }
 }
@@ -84,6 +95,14 @@ pub struct LoadedModel {
     pub(crate) inference: Inference,
     pub(crate) card: ModelCard,
     pub(crate) sha256: String,
+    pub(crate) calibration: Calibration,
+}
+
+impl LoadedModel {
+    /// The model card.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
 }
 
 #[cfg(test)]

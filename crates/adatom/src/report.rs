@@ -105,8 +105,8 @@ fn report(
         "scale": located.scale,
         "model": { "name": model.card.name, "weights_sha256": model.sha256 },
         "settings": {
-            "method": method_name(settings.localiser.method),
-            "threshold": settings.localiser.threshold,
+            "method": method_name(settings.method),
+            "threshold": settings.threshold,
         },
         "columns": located.columns.len(),
         "columns_border": flagged(Flag::Border),

@@ -1,6 +1,6 @@
 use crate::folder::LibraryFolder;
 use crate::plot::{Series, loss_curves};
-use crate::{Error, Model, WORKING_SPACING_PX};
+use crate::{Error, Model, WORKING_SPACING_PX, write_card};
 use adatom_formats::{write_atomically, write_png_rgb8};
 use adatom_library::Generator;
 use adatom_network::{
@@ -70,8 +70,8 @@ pub fn checkpoint_seed(folder: &Path) -> Result<u64, Error> {
     Ok(Checkpoint::from_bytes(&bytes, &path.display().to_string())?.config().seed)
 }
 
-/// Trains a network, keeping a checkpoint, `curve.csv` and `curve.png` in the folder; at the end
-/// `weights.safetensors` and `card.json`. `stop` is looked at after every step.
+/// Trains a network, keeping a checkpoint, `curve.csv`, `curve.png` and the network so far
+/// (`weights.safetensors` and `card.json`) in the folder. `stop` is looked at after every step.
 ///
 /// # Errors
 /// When the folder can't be used, the checkpoint belongs to another training, or training fails.
@@ -126,8 +126,26 @@ pub fn train(
     };
     let config = trainer.state().config().clone();
     let task_names: Vec<&str> = config.network.tasks.iter().map(|task| task.name()).collect();
+    let trained_on = match &request.source {
+        TrainSource::Recipe(generator) => format!("recipe {}", generator.recipe().name),
+        TrainSource::Library(library) => format!("library {}", library.path().display()),
+    };
+    let trained_on = match &request.initial {
+        Some(model) => {
+            let card = model.card();
+            format!(
+                "{trained_on}; before that {} steps on {} (weights {})",
+                card.steps,
+                card.trained_on,
+                model.sha256()
+            )
+        }
+        None => trained_on,
+    };
     let mut keeper = Keeper {
         folder: folder.to_owned(),
+        name: request.name.clone(),
+        trained_on,
         curve: Curve::open(&folder.join(CURVE), &task_names, trainer.state().step())?,
         stop,
         progress,
@@ -145,70 +163,21 @@ pub fn train(
             trainer.run(&library.training(&config.network.tasks, config.loss), &mut keeper)?
         }
     };
-    let final_loss = keeper.curve.mean_of_last(100);
     let mut test_loss = None;
     if outcome == Outcome::Finished {
         if let TrainSource::Library(library) = &request.source {
             let samples = library.test(&config.network.tasks, config.loss, TEST_SAMPLES)?;
             test_loss = Some(validation_loss(trainer.state().average(), &samples, &device)?);
         }
-        let trained_on = match &request.source {
-            TrainSource::Recipe(generator) => format!("recipe {}", generator.recipe().name),
-            TrainSource::Library(library) => format!("library {}", library.path().display()),
-        };
-        let trained_on = match &request.initial {
-            Some(model) => {
-                let card = model.card();
-                format!(
-                    "{trained_on}; before that {} steps on {} (weights {})",
-                    card.steps,
-                    card.trained_on,
-                    model.sha256()
-                )
-            }
-            None => trained_on,
-        };
-        write_weights(folder, &request.name, trained_on, trainer.state(), final_loss)?;
     }
     Ok((outcome, test_loss))
-}
-
-fn write_weights(
-    folder: &Path,
-    name: &str,
-    trained_on: String,
-    state: &Checkpoint,
-    final_loss: f32,
-) -> Result<(), Error> {
-    let weights = state.average();
-    let bytes = weights.to_bytes()?;
-    let card = ModelCard {
-        name: name.to_owned(),
-        weights_sha256: weights.hash()?,
-        licence: "MIT OR Apache-2.0".to_owned(),
-        learnt_weights: weights.count(),
-        network: weights.config().clone(),
-        trained_on,
-        recipe_sha256: state.source().to_owned(),
-        seed: state.config().seed,
-        steps: state.step(),
-        batch: state.config().batch,
-        final_loss,
-        working_spacing_px: WORKING_SPACING_PX,
-        input_normalisation:
-            "(image - mean) / standard deviation, both over the whole image after resampling".to_owned(),
-        validation: serde_json::Value::Null,
-        limits: Vec::new(),
-    };
-    write_atomically(&folder.join("weights.safetensors"), |file| file.write_all(&bytes))?;
-    let text = serde_json::to_string_pretty(&card).unwrap_or_default();
-    write_atomically(&folder.join("card.json"), |file| writeln!(file, "{text}"))?;
-    Ok(())
 }
 
 /// Keeps what a training leaves behind.
 struct Keeper<'a> {
     folder: PathBuf,
+    name: String,
+    trained_on: String,
     curve: Curve,
     stop: &'a AtomicBool,
     progress: &'a mut dyn FnMut(&Progress),
@@ -216,6 +185,35 @@ struct Keeper<'a> {
     started: Instant,
     first_step: u64,
     recent: f32,
+}
+
+impl Keeper<'_> {
+    /// The network as it stands, and its card: the folder is a model that can be used.
+    fn write_weights(&self, state: &Checkpoint) -> Result<(), Error> {
+        let weights = state.average();
+        let bytes = weights.to_bytes()?;
+        let card = ModelCard {
+            name: self.name.clone(),
+            weights_sha256: weights.hash()?,
+            licence: "MIT OR Apache-2.0".to_owned(),
+            learnt_weights: weights.count(),
+            network: weights.config().clone(),
+            trained_on: self.trained_on.clone(),
+            recipe_sha256: state.source().to_owned(),
+            seed: state.config().seed,
+            steps: state.step(),
+            batch: state.config().batch,
+            final_loss: self.curve.mean_of_last(100),
+            working_spacing_px: WORKING_SPACING_PX,
+            input_normalisation:
+                "(image - mean) / standard deviation, both over the whole image after resampling".to_owned(),
+            calibration: Vec::new(),
+            validation: serde_json::Value::Null,
+            limits: Vec::new(),
+        };
+        write_atomically(&self.folder.join("weights.safetensors"), |file| file.write_all(&bytes))?;
+        write_card(&card, &self.folder.join("card.json"))
+    }
 }
 
 impl Observer for Keeper<'_> {
@@ -244,6 +242,7 @@ impl Observer for Keeper<'_> {
             .map_err(|e| lost(&curve, &e))?;
         let bytes = checkpoint.to_bytes()?;
         write_atomically(&path, |file| file.write_all(&bytes)).map_err(|e| lost(&path, &e))?;
+        self.write_weights(checkpoint).map_err(|e| lost(&self.folder, &e))?;
         let plot = self.folder.join("curve.png");
         write_png_rgb8(&plot, &loss_curves(&self.curve.series())).map_err(|e| lost(&plot, &e))
     }

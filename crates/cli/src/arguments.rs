@@ -17,8 +17,12 @@ pub enum Command {
     Locate(Locate),
     /// Measure how well simulated samples are located and restored
     Evaluate(Evaluate),
+    /// Measure how sure a model's columns are, and keep it in its card: the score
+    Calibrate(Calibrate),
     /// Train a network on samples made on the fly, or on a library on disk
     Train(Train),
+    /// Fine-tune the network on one crystal under your microscope's conditions
+    Adapt(Adapt),
     /// Make labelled samples of a recipe
     Simulate(Simulate),
     /// Look into recipes
@@ -65,9 +69,9 @@ pub struct Localiser {
     /// The localiser
     #[arg(long, value_enum, default_value = "centroid")]
     pub method: Method,
-    /// Height of the Gaussian map, 0 to 1, below which there is no column
-    #[arg(long, default_value_t = adatom_locate::Settings::default().threshold)]
-    pub threshold: f32,
+    /// Score, 0 to 1, below which a column is not reported
+    #[arg(long, default_value_t = adatom::LocateSettings::default().threshold)]
+    pub threshold: f64,
 }
 
 #[derive(Args)]
@@ -110,6 +114,25 @@ pub struct Evaluate {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Calibrate {
+    /// A training's folder or a .safetensors file, whose card is rewritten
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+    /// Built-in recipe or TOML file
+    #[arg(long, default_value = "paper")]
+    pub recipe: String,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 3)]
+    pub seed: u64,
+    /// Number of samples
+    #[arg(long, default_value_t = 400)]
+    pub count: u64,
+    /// Where the network runs
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: Device,
 }
 
 #[derive(Args)]
@@ -165,6 +188,42 @@ pub struct Train {
     /// Where the network runs
     #[arg(long, value_enum, default_value = "auto")]
     pub device: Device,
+}
+
+#[derive(Args)]
+pub struct Adapt {
+    /// The crystal: a CIF file or a built-in material
+    #[arg(long, value_name = "CIF")]
+    pub structure: String,
+    /// Zone axis, such as 110 or "1 -1 0"
+    #[arg(long)]
+    pub zone: String,
+    /// Beam energy
+    #[arg(long)]
+    pub energy_kv: f64,
+    /// Convergence semi-angle
+    #[arg(long)]
+    pub semiangle_mrad: f64,
+    /// Pixel size of your images, such as 0.1A, 10pm or 0.01nm [default: that of --image]
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    /// An image of the session: dose, jitter, background and probe width are taken from it
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// Frame of an image file with several, from 0
+    #[arg(long)]
+    pub frame: Option<usize>,
+    /// Time to train
+    #[arg(long, default_value_t = 5.0)]
+    pub minutes: f64,
+    /// Folder for the new model
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -2,11 +2,12 @@
 
 use crate::arguments as args;
 use adatom::{
-    Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest, TrainSource,
+    AdaptRequest, Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest,
+    TrainSource,
 };
 use adatom_formats::{OutputFolder, PixelSize};
 use adatom_library::{Generator, Recipe, material_names, recipe_names};
-use adatom_locate::{Method, Settings};
+use adatom_locate::Method;
 use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -63,12 +64,49 @@ impl From<args::Device> for DeviceChoice {
     }
 }
 
-fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
-    let model = match &network.model {
+fn read_model(network: &args::Network) -> Result<Model, Failure> {
+    Ok(match &network.model {
         Some(path) => Model::from_path(path)?,
         None => Model::built_in()?,
-    };
-    Ok(model.open(network.device.into())?)
+    })
+}
+
+fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
+    Ok(read_model(network)?.open(network.device.into())?)
+}
+
+/// A flag that Ctrl-C sets.
+fn catch_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
+        .map_err(|e| Failure { message: format!("Ctrl-C can't be caught: {e}"), code: 1 })?;
+    Ok(stop)
+}
+
+/// A line about a training every ten seconds.
+#[derive(Default)]
+struct Steps {
+    shown: Option<Instant>,
+}
+
+impl Steps {
+    fn say(&mut self, p: &Progress) {
+        if self.shown.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) || p.step == p.steps {
+            self.shown = Some(Instant::now());
+            let left = p.seconds_left.round() as u64;
+            say(&format!(
+                "step {}/{}  loss {:.5}  rate {:.2e}  {}:{:02}:{:02} left",
+                p.step,
+                p.steps,
+                p.loss,
+                p.rate,
+                left / 3600,
+                left / 60 % 60,
+                left % 60
+            ));
+        }
+    }
 }
 
 fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failure> {
@@ -89,7 +127,7 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
         args::Method::Centroid => Method::Weighted,
         args::Method::Otsu => Method::Otsu,
     };
-    Ok(LocateSettings { scale, localiser: Settings { method, threshold: localiser.threshold } })
+    Ok(LocateSettings { scale, method, threshold: localiser.threshold })
 }
 
 pub fn locate(options: &args::Locate) -> Done {
@@ -186,6 +224,26 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
             g.worst_sample
         ));
     }
+    say("\nscore  right  columns");
+    for r in &evaluation.reliability {
+        say(&format!("{:>5.3}  {:>5.3}  {}", r.score, r.right, r.count));
+    }
+    Ok(())
+}
+
+pub fn calibrate(options: &args::Calibrate) -> Done {
+    if !(1..=10_000_000).contains(&options.count) {
+        return Err(Failure::usage(format!("--count {}: give 1 to 10000000", options.count)));
+    }
+    let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let mut model = Model::from_path(&options.model)?.open(options.device.into())?;
+    let mut bar = Bar::new("calibrating");
+    let count = options.count;
+    adatom::calibrate(&mut model, &generator, count, &mut |done| bar.show(done as f64 / count as f64))?;
+    bar.clear();
+    let card = Model::card_path(&options.model);
+    adatom::write_card(model.card(), &card)?;
+    say(&format!("calibrated on {count} samples: {}", card.display()));
     Ok(())
 }
 
@@ -229,10 +287,7 @@ pub fn train(options: &args::Train) -> Done {
             TrainSource::Recipe(&generator)
         }
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
-        .map_err(|e| Failure { message: format!("Ctrl-C can't be caught: {e}"), code: 1 })?;
+    let stop = catch_interrupt()?;
     let name = options.out.file_name().map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
     let request = TrainRequest {
         folder: &options.out,
@@ -243,25 +298,12 @@ pub fn train(options: &args::Train) -> Done {
         device: options.device.into(),
         name,
     };
-    let mut shown: Option<Instant> = None;
+    let mut shown = Steps::default();
     let (outcome, test_loss) = adatom::train(request, &stop, &mut |p: &Progress| {
         if options.stop_after.is_some_and(|step| p.step >= step) {
             stop.store(true, Ordering::Relaxed);
         }
-        if shown.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) || p.step == p.steps {
-            shown = Some(Instant::now());
-            let left = p.seconds_left.round() as u64;
-            say(&format!(
-                "step {}/{}  loss {:.5}  rate {:.2e}  {}:{:02}:{:02} left",
-                p.step,
-                p.steps,
-                p.loss,
-                p.rate,
-                left / 3600,
-                left / 60 % 60,
-                left % 60
-            ));
-        }
+        shown.say(p);
     })?;
     if let Some(loss) = test_loss {
         say(&format!("test loss on the held-back quarter: {loss:.5}"));
@@ -272,6 +314,66 @@ pub fn train(options: &args::Train) -> Done {
             "stopped after a checkpoint in {}: go on with --resume and the same recipe or library",
             options.out.display()
         )),
+    }
+    Ok(())
+}
+
+pub fn adapt(options: &args::Adapt) -> Done {
+    let given = options
+        .pixel_size
+        .as_deref()
+        .map(PixelSize::parse)
+        .transpose()
+        .map_err(|e| Failure::usage(format!("--pixel-size: {e}")))?;
+    let image = options.image.as_deref().map(|path| adatom_formats::open(path, options.frame)).transpose()?;
+    if let Some(image) = &image {
+        image.check_finite()?;
+        image.check_usable(8)?;
+    }
+    let known = given.or(image.as_ref().and_then(|image| image.pixel_size));
+    let pixel_size =
+        known.ok_or_else(|| Failure::usage("the pixel size is unknown: give --pixel-size, such as 0.1A"))?;
+    let stop = catch_interrupt()?;
+    let mut shown = Steps::default();
+    let adaptation = adatom::adapt(
+        AdaptRequest {
+            structure: options.structure.clone(),
+            zone: options.zone.clone(),
+            energy_kv: options.energy_kv,
+            semiangle_mrad: options.semiangle_mrad,
+            pixel_size,
+            image: image.as_ref().map(|image| &image.data),
+            minutes: options.minutes,
+            folder: &options.output,
+            model: read_model(&options.network)?,
+            device: options.network.device.into(),
+        },
+        &stop,
+        &mut |p| {
+            if !options.json {
+                shown.say(p);
+            }
+        },
+    )?;
+    if options.json {
+        say_json(&serde_json::to_value(&adaptation).unwrap_or_default());
+        return Ok(());
+    }
+    let c = &adaptation.conditions;
+    say(&format!(
+        "conditions: {:.0} electrons at the peak, rows displaced by {:.3} Å, background {:.2} of the peak, \
+         source {:.2} Å",
+        c.peak_electrons, c.jitter_angstrom, c.background_level, c.source_fwhm_angstrom
+    ));
+    for (name, judged) in [("before", &adaptation.before), ("after", &adaptation.after)] {
+        say(&format!(
+            "{name:<7} F1 {:.4}  position RMSE {:.4} Å  denoised to {:.1} dB",
+            judged.f1, judged.rmse_angstrom, judged.psnr_out_db
+        ));
+    }
+    match &adaptation.folder {
+        Some(folder) => say(&format!("model:   {} after {} steps", folder.display(), adaptation.steps)),
+        None => say("no model was written: on held-back samples it got worse"),
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Locate(options) => commands::locate(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
+        Command::Calibrate(options) => commands::calibrate(&options),
         Command::Train(options) => commands::train(&options),
+        Command::Adapt(options) => commands::adapt(&options),
         Command::Simulate(options) => commands::simulate(&options),
         Command::Recipe { command: arguments::RecipeCommand::Check(options) } => {
             commands::recipe_check(&options)

@@ -33,6 +33,10 @@ fn every_material_has_the_atoms_of_its_formula() {
         ("LiCoO2", &[("Li", 3), ("Co", 3), ("O", 6)]),
         ("LiNiO2", &[("Li", 3), ("Ni", 3), ("O", 6)]),
         ("LiNi0.33Mn0.33Co0.33O2", &[("Li", 3), ("Ni", 3), ("Mn", 3), ("Co", 3), ("O", 6)]),
+        ("Co3O4", &[("Co", 24), ("O", 32)]),
+        ("PtFe", &[("Pt", 1), ("Fe", 1)]),
+        ("Au", &[("Au", 4)]),
+        ("GaN", &[("Ga", 2), ("N", 2)]),
     ] {
         let crystal = material(name);
         for &(symbol, number) in contents {
@@ -49,6 +53,10 @@ fn bonds_have_their_known_lengths() {
     for (name, first, second, length, tolerance) in [
         ("Pt", "Pt", "Pt", 2.774, 0.001),
         ("NiO", "Ni", "O", 2.0886, 0.001),
+        ("Co3O4", "Co", "O", 1.92, 0.01),
+        ("PtFe", "Pt", "Fe", 2.675, 0.002),
+        ("Au", "Au", "Au", 2.884, 0.001),
+        ("GaN", "Ga", "N", 1.949, 0.003),
         ("SrTiO3", "Ti", "O", 1.9525, 0.001),
         ("DyScO3", "Sc", "O", 2.09, 0.03),
         ("DyScO3", "Dy", "O", 2.25, 0.05),

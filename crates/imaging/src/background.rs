@@ -3,7 +3,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// The shapes of Table 1.
+/// The shapes of Table 1, and contamination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackgroundKind {
@@ -13,6 +13,8 @@ pub enum BackgroundKind {
     Linear,
     /// A smooth random pattern of waves no shorter than two thirds of the field.
     Nonlinear,
+    /// Roundish patches of a fifteenth to a third of the field, as contamination leaves them.
+    Blobs,
 }
 
 /// A background to be added to the ideal image.
@@ -60,6 +62,24 @@ impl Background {
                 }
                 normalised(pattern, level)
             }
+            BackgroundKind::Blobs => {
+                let mut pattern = Array2::<f32>::zeros(size);
+                for _ in 0..1 + rng.index(8) {
+                    let sigma = w * rng.between(0.03, 0.15);
+                    let (x, y, height) = (w * rng.uniform(), h * rng.uniform(), rng.between(0.2, 1.0));
+                    let bell = |count: usize, centre: f64| -> Vec<f32> {
+                        (0..count)
+                            .map(|i| (-0.5 * ((i as f64 - centre) / sigma).powi(2)).exp() as f32)
+                            .collect()
+                    };
+                    let (along_x, along_y) = (bell(grid.width, x), bell(grid.height, y));
+                    for (mut line, along_y) in pattern.rows_mut().into_iter().zip(along_y) {
+                        let height = height as f32 * along_y;
+                        line.iter_mut().zip(&along_x).for_each(|(v, along_x)| *v += height * along_x);
+                    }
+                }
+                normalised(pattern, level)
+            }
         }
     }
 }
@@ -80,7 +100,12 @@ mod tests {
     #[test]
     fn patterns_stay_between_zero_and_their_level() {
         let grid = Grid::new(64, 48, 0.1).unwrap();
-        for kind in [BackgroundKind::Constant, BackgroundKind::Linear, BackgroundKind::Nonlinear] {
+        for kind in [
+            BackgroundKind::Constant,
+            BackgroundKind::Linear,
+            BackgroundKind::Nonlinear,
+            BackgroundKind::Blobs,
+        ] {
             let pattern = Background { kind, level: 0.4 }.render(&grid, &mut SampleRng::new(1, 5));
             assert_eq!(pattern.dim(), (48, 64));
             assert!(pattern.iter().all(|v| (0.0..=0.4 + 1e-6).contains(v)), "{kind:?}");

@@ -72,7 +72,7 @@ impl LinearModel {
     /// spread, the source and an atom's own extent.
     pub fn margin_angstrom(&self) -> f64 {
         let diffraction = 3.0 * 0.61 / self.probe.aperture();
-        diffraction + self.transfer.spread_angstrom() + 2.0 * self.probe.source_fwhm_angstrom() + 2.0
+        diffraction + self.transfer.spread_angstrom() + 2.0 * self.probe.widest_source_angstrom() + 2.0
     }
 
     /// Integral over the plane of a column's image, in units of the object function times Å²
@@ -86,7 +86,7 @@ impl LinearModel {
     }
 
     /// Sums the columns' structure factors for the field of `grid`.
-    pub fn spectrum(&self, columns: &[Column], grid: &Grid) -> Spectrum {
+    pub fn spectrum<'a>(&self, columns: impl IntoIterator<Item = &'a Column>, grid: &Grid) -> Spectrum {
         let margin = self.margin_angstrom();
         let period_x = grid.width_angstrom() + 2.0 * margin;
         let period_y = grid.height_angstrom() + 2.0 * margin;
@@ -94,11 +94,11 @@ impl LinearModel {
         let ny = (self.band * period_y).floor() as usize;
         let mut values = Array2::<Complex32>::zeros((2 * ny + 1, nx + 1));
         // One structure factor for each element and displacement.
-        let mut groups: BTreeMap<(Element, u64), Vec<(usize, f64)>> = BTreeMap::new();
-        for (index, column) in columns.iter().enumerate() {
+        let mut groups: BTreeMap<(Element, u64), Vec<(&Column, f64)>> = BTreeMap::new();
+        for column in columns {
             let displacement = column.u_iso_angstrom2.unwrap_or(0.0).max(0.0);
             for &(element, count) in &column.species {
-                groups.entry((element, displacement.to_bits())).or_default().push((index, count));
+                groups.entry((element, displacement.to_bits())).or_default().push((column, count));
             }
         }
         let pieces =
@@ -108,8 +108,7 @@ impl LinearModel {
             let displacement = f64::from_bits(displacement);
             let mut along_x = Array2::<Complex32>::zeros((members.len(), nx + 1));
             let mut along_y = Array2::<Complex32>::zeros((2 * ny + 1, members.len()));
-            for (member, &(index, count)) in members.iter().enumerate() {
-                let column = &columns[index];
+            for (member, &(column, count)) in members.iter().enumerate() {
                 let turn = Complex64::cis(-2.0 * PI * (column.x + margin) / period_x);
                 let mut phase = Complex64::from(count);
                 for value in along_x.row_mut(member) {
@@ -171,8 +170,7 @@ fn perfect_envelope(probe: &Probe, k: f64) -> f64 {
         return 0.0;
     }
     let lens = 2.0 / PI * (u.acos() - u * (1.0 - u * u).sqrt());
-    let sigma = probe.source_fwhm_angstrom() / (8.0 * std::f64::consts::LN_2).sqrt();
-    lens * (-2.0 * PI * PI * sigma * sigma * k * k).exp()
+    lens * probe.source_transfer(k * k)
 }
 
 fn narrow(value: Complex64) -> Complex32 {

@@ -1,14 +1,11 @@
 use crate::materials::material_text;
-use crate::motif::{self, random_cell};
 use crate::recipe::hex;
+use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
-    Form, Labels, LibraryError, Material, OpticsRecipe, Recipe, Sample, SampleSettings, StructureRecipe,
-    TruthColumn, UnlabelledColumn, psnr_db,
+    Labels, LibraryError, OpticsRecipe, Recipe, Sample, SampleSettings, TruthColumn, UnlabelledColumn,
+    psnr_db,
 };
-use adatom_crystal::{
-    AmorphousSheet, Cluster, Column, Crystal, CrystalError, Element, Facets, Field, ProjectedCell, ZoneAxis,
-    amorphous_graphene, cluster, monolayer, nanoparticle, slab,
-};
+use adatom_crystal::{Column, Element, Field};
 use adatom_imaging::{
     Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spot, circular_mask,
     expose, gaussian_mask, superresolution,
@@ -18,11 +15,6 @@ use ndarray::Array2;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
-
-/// Side of a generated amorphous sheet's period \[Å\].
-const SHEET_ANGSTROM: f64 = 36.0;
-/// Amorphous sheets to choose from.
-const SHEETS: u64 = 3;
 
 /// A recipe with its crystals read and its optics computed, ready to render samples.
 pub struct Generator {
@@ -34,22 +26,6 @@ pub struct Generator {
     total_weight: f64,
     /// Models whose settings are not drawn anew for each sample, by structure, optics, scattering.
     models: BTreeMap<(usize, usize, usize), LinearModel>,
-}
-
-/// A structure of the recipe, ready to be imaged.
-struct Prepared {
-    recipe: StructureRecipe,
-    source: Source,
-    optics: Vec<usize>,
-    elements: BTreeSet<Element>,
-    /// Distance of nearest labelled columns \[Å\]; zero when it is drawn with the structure.
-    nearest_angstrom: f64,
-}
-
-enum Source {
-    Crystal { crystal: Box<Crystal>, zone: ZoneAxis, cell: Box<ProjectedCell> },
-    Sheets(Vec<AmorphousSheet>),
-    RandomLattice,
 }
 
 impl Generator {
@@ -139,15 +115,7 @@ impl Generator {
             }
         };
 
-        let random;
-        let (cell, nearest) = match &structure.source {
-            Source::RandomLattice => {
-                random = random_cell(rng);
-                (Some(&random.0), random.1)
-            }
-            Source::Crystal { cell, .. } => (Some(cell.as_ref()), structure.nearest_angstrom),
-            Source::Sheets(_) => (None, structure.nearest_angstrom),
-        };
+        let (cell, nearest) = structure.cell(rng);
         let grid = self.draw_grid(nearest, rng).map_err(imaging)?;
         let rotation_deg = recipe.image.rotation_deg.value(rng);
         let field = Field {
@@ -157,9 +125,10 @@ impl Generator {
             rotation_deg,
             offset: [rng.between(-4.0, 4.0), rng.between(-4.0, 4.0)],
         };
-        let columns = structure.columns(cell, &field, recipe.labels.merge_angstrom, rng).map_err(geometry)?;
+        let Specimen { columns, support } =
+            structure.specimen(cell.as_deref(), nearest, &field, recipe, rng).map_err(geometry)?;
 
-        let spectrum = model.spectrum(&columns, &grid);
+        let spectrum = model.spectrum(columns.iter().chain(&support), &grid);
         let mut ideal = spectrum.image(&grid, None);
         let dwell_us = recipe.dose.dwell_us.value(rng);
         let scan = self.draw_scan(&grid, dwell_us, rng);
@@ -192,7 +161,18 @@ impl Generator {
             blur_in_place(&mut image, blur);
         }
 
-        let truth = self.truth(model, &columns, f64::from(scale), &grid);
+        let mut truth = self.truth(model, &columns, f64::from(scale), &grid);
+        let mut no_noise = no_noise;
+        let gamma = recipe.detector.gamma.value(rng);
+        let ceiling = recipe.detector.saturation.value(rng);
+        if gamma != 1.0 || ceiling < 1.0 {
+            let tone = Tone::new(gamma, ceiling, &no_noise);
+            image.mapv_inplace(|v| tone.apply(v));
+            let linear = ideal.clone();
+            ideal.zip_mut_with(&beneath, |v, b| *v = tone.apply(*v + b) - tone.apply(*b));
+            no_noise.mapv_inplace(|v| tone.apply(v));
+            truth.follow(&linear, &ideal);
+        }
         let radius_px = model.probe().column_radius_angstrom() / grid.pixel_x_angstrom;
         let sigma_px = recipe.labels.gaussian_sigma_px.unwrap_or_else(|| {
             recipe.labels.gaussian_fwhm_angstrom / (8.0 * 2.0_f64.ln()).sqrt() / grid.pixel_x_angstrom
@@ -260,6 +240,7 @@ impl Generator {
             line_time_s: (dwell_us * grid.width as f64 + scan.flyback_us.value(rng)) * 1e-6,
             start_phase_rad: rng.between(0.0, 2.0 * PI),
             xy_phase_rad: rng.between(0.0, 2.0 * PI),
+            correlation: scan.correlation.value(rng),
         }
     }
 
@@ -298,6 +279,47 @@ struct Truth {
     ignored: Vec<UnlabelledColumn>,
 }
 
+impl Truth {
+    /// Lets the columns' intensities follow a change of the image's tones, by the change of the
+    /// image at their centres.
+    fn follow(&mut self, before: &Array2<f32>, after: &Array2<f32>) {
+        let (rows, columns) = before.dim();
+        let change = |x: f64, y: f64| {
+            let at = |v: f64, size: usize| (v.round().max(0.0) as usize).min(size - 1);
+            let at = (at(y, rows), at(x, columns));
+            if before[at] > 1e-3 { f64::from(after[at] / before[at]) } else { 1.0 }
+        };
+        for spot in self.spots.iter_mut().chain(&mut self.all_spots) {
+            spot.intensity *= change(spot.x, spot.y);
+        }
+        self.columns.iter_mut().for_each(|c| c.intensity *= change(c.x, c.y));
+    }
+}
+
+/// What amplifier and display range do to the values: a power law, and a ceiling.
+struct Tone {
+    unit: f32,
+    gamma: f32,
+    ceiling: f32,
+}
+
+impl Tone {
+    /// `gamma` is the exponent, `ceiling` the part of the noiseless image's largest value above
+    /// which everything is as bright.
+    fn new(gamma: f64, ceiling: f64, no_noise: &Array2<f32>) -> Self {
+        let unit = no_noise.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(*v));
+        let ceiling = if ceiling < 1.0 { ceiling as f32 } else { f32::INFINITY };
+        Self { unit, gamma: gamma as f32, ceiling }
+    }
+
+    fn apply(&self, value: f32) -> f32 {
+        let part = (value / self.unit).max(0.0);
+        self.unit
+            * (if self.gamma == 1.0 { part } else { part.powf(self.gamma) })
+                .min(self.ceiling.powf(self.gamma))
+    }
+}
+
 impl OpticsRecipe {
     /// Whether nothing about the probe is left to chance.
     fn is_fixed(&self) -> bool {
@@ -309,6 +331,8 @@ impl OpticsRecipe {
             &self.astigmatism3_angstrom,
             &self.c3_mm,
             &self.c5_mm,
+            &self.tail_fraction,
+            &self.tail_fwhm_angstrom,
         ];
         draws.iter().all(|draw| {
             let (low, high) = draw.bounds();
@@ -328,110 +352,10 @@ impl OpticsRecipe {
             c3_mm: self.c3_mm.value(rng),
             c5_mm: self.c5_mm.value(rng),
         };
-        Probe::new(self.energy_kv, self.semiangle_mrad, aberrations, self.source_fwhm_angstrom.value(rng))
+        let source = self.source_fwhm_angstrom.value(rng);
+        let (tails, width) = (self.tail_fraction.value(rng), self.tail_fwhm_angstrom.value(rng));
+        Probe::new(self.energy_kv, self.semiangle_mrad, aberrations, source)?.with_tails(tails, width)
     }
-}
-
-impl Prepared {
-    fn title(&self) -> String {
-        format!("{} [{}]", self.recipe.material, self.recipe.zone)
-    }
-
-    /// The columns of one sample.
-    fn columns(
-        &self,
-        cell: Option<&ProjectedCell>,
-        field: &Field,
-        merge_angstrom: f64,
-        rng: &mut SampleRng,
-    ) -> Result<Vec<Column>, CrystalError> {
-        let recipe = &self.recipe;
-        let Some(cell) = cell else {
-            let Source::Sheets(sheets) = &self.source else { return Ok(Vec::new()) };
-            let shift = [rng.between(0.0, SHEET_ANGSTROM), rng.between(0.0, SHEET_ANGSTROM)];
-            return sheets[rng.index(sheets.len())].columns(&Field { offset: shift, ..*field });
-        };
-        let thickness = recipe.thickness_angstrom.value(rng);
-        match (recipe.form, &self.source) {
-            (Form::Monolayer, _) => monolayer(cell, field),
-            (Form::Cluster, _) => {
-                let radius = recipe.radius_of_field.value(rng) * field.width;
-                let centre = |extent: f64, rng: &mut SampleRng| extent * rng.between(0.25, 0.75);
-                let shape = Cluster {
-                    center: [centre(field.width, rng), centre(field.height, rng)],
-                    radius,
-                    max_thickness: thickness,
-                    taper: radius * rng.between(0.3, 1.0),
-                    irregularity: rng.between(0.05, 0.4),
-                    seed: rng.bits(),
-                };
-                cluster(cell, field, &shape)
-            }
-            (Form::Particle, Source::Crystal { crystal, zone, .. }) => {
-                let d111 = recipe.d111_of_field.value(rng) * field.width;
-                let facets = Facets {
-                    d111,
-                    d100: d111 * recipe.d100_over_d111.value(rng),
-                    d110: d111 * recipe.d110_over_d111.value(rng),
-                };
-                nanoparticle(crystal, *zone, &facets, field, merge_angstrom)
-            }
-            _ => slab(cell, field, thickness),
-        }
-    }
-}
-
-fn prepare(
-    structure: &StructureRecipe,
-    recipe: &Recipe,
-    omitted: &BTreeSet<Element>,
-) -> Result<Prepared, LibraryError> {
-    let title = format!("{} [{}]", structure.material, structure.zone);
-    let material = Material::open(&structure.material)?;
-    let fits = match material {
-        Material::Crystal(_) => true,
-        Material::AmorphousGraphene => structure.form == Form::Monolayer,
-        Material::RandomLattice => structure.form != Form::Particle,
-    };
-    if !fits {
-        return Err(LibraryError::Value {
-            recipe: recipe.name.clone(),
-            key: format!("structure {title}.form"),
-            message: "amorphous graphene is a monolayer, and a random lattice has no facets for a particle"
-                .to_owned(),
-        });
-    }
-    let geometry = |source| LibraryError::Crystal { structure: title.clone(), source };
-    let (source, elements, nearest) = match material {
-        Material::AmorphousGraphene => {
-            let sheets = (0..SHEETS)
-                .map(|seed| amorphous_graphene(SHEET_ANGSTROM, seed))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(geometry)?;
-            (Source::Sheets(sheets), [Element::CARBON].into_iter().collect(), 1.42)
-        }
-        Material::RandomLattice => (Source::RandomLattice, motif::elements().collect(), 0.0),
-        Material::Crystal(crystal) => {
-            let zone: ZoneAxis = structure.zone.parse().map_err(geometry)?;
-            let cell = ProjectedCell::new(&crystal, zone, recipe.labels.merge_angstrom).map_err(geometry)?;
-            let elements =
-                cell.columns.iter().flat_map(|c| c.species.iter().map(|(element, _)| *element)).collect();
-            let nearest = nearest_labelled(&cell, omitted);
-            (Source::Crystal { crystal, zone, cell: Box::new(cell) }, elements, nearest)
-        }
-    };
-    let optics = (0..recipe.optics.len())
-        .filter(|i| structure.optics.is_empty() || structure.optics.contains(&recipe.optics[*i].id))
-        .collect();
-    Ok(Prepared { recipe: structure.clone(), source, optics, elements, nearest_angstrom: nearest })
-}
-
-/// Shortest distance between columns that get a label \[Å\].
-fn nearest_labelled(cell: &ProjectedCell, omitted: &BTreeSet<Element>) -> f64 {
-    let labelled = |species: &[(Element, f64)]| !species.iter().all(|(element, _)| omitted.contains(element));
-    let mut labelled_cell = cell.clone();
-    labelled_cell.columns.retain(|column| labelled(&column.species));
-    if labelled_cell.columns.is_empty() { cell.nearest_distance() } else { labelled_cell.nearest_distance() }
 }
 
 /// Separable Gaussian blur with clamped borders.

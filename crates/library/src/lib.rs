@@ -4,6 +4,8 @@
 //! A [`Recipe`] is a small TOML file; [`Generator`] resolves its crystals and optics once and then
 //! renders any [`Sample`] on any thread in any order.
 
+mod check;
+mod disorder;
 mod draw;
 mod error;
 mod generate;
@@ -11,7 +13,9 @@ mod materials;
 mod motif;
 mod recipe;
 mod sample;
+mod specimen;
 
+pub use disorder::DisorderRecipe;
 pub use draw::Draw;
 pub use error::LibraryError;
 pub use generate::Generator;

@@ -34,6 +34,10 @@ built_in![
     "LiCoO2",
     "LiNiO2",
     "LiNi0.33Mn0.33Co0.33O2",
+    "Co3O4",
+    "PtFe",
+    "Au",
+    "GaN",
 ];
 
 /// Names of the built-in materials.

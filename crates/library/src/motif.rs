@@ -11,7 +11,7 @@ pub(crate) fn elements() -> impl Iterator<Item = Element> {
     ELEMENTS.iter().filter_map(|symbol| Element::from_symbol(symbol).ok())
 }
 
-/// A random two-dimensional lattice with one to three columns in its motif; the second and third
+/// A random two-dimensional lattice with one to five columns in its motif; all but the first
 /// are as bright as the first or down to a twelfth of it. Returns the cell and the distance of
 /// its nearest columns \[Å\].
 pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
@@ -23,9 +23,9 @@ pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
     };
     let (sin, cos) = f64::to_radians(angle).sin_cos();
     let mut vectors = [[1.0, 0.0], [ratio * cos, ratio * sin]];
-    let count = 1 + rng.index(3);
+    let count = 1 + rng.index(5);
     // Places too close to each other are drawn again; a motif that does not fit loses a column.
-    let apart = [0.0, 0.36, 0.4][count - 1];
+    let apart = [0.0, 0.36, 0.4, 0.36, 0.33][count - 1];
     let mut places: Vec<[f64; 2]> = vec![[0.0, 0.0]];
     for _ in 0..40 {
         if places.len() == count {

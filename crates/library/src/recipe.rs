@@ -1,6 +1,6 @@
-use crate::{Draw, LibraryError};
+use crate::{DisorderRecipe, Draw, LibraryError};
 use adatom_imaging::BackgroundKind;
-use adatom_optics::{Scattering, wavelength_angstrom};
+use adatom_optics::Scattering;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -8,10 +8,8 @@ use std::path::Path;
 const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
     ("training", include_str!("../../../recipes/training.toml")),
+    ("unseen", include_str!("../../../recipes/unseen.toml")),
 ];
-
-/// Spatial frequencies along an axis of an image at most: a spectrum of 150 MB.
-const MAX_FREQUENCIES: f64 = 3000.0;
 
 /// Names of the recipes that come with the program.
 pub fn recipe_names() -> impl Iterator<Item = &'static str> {
@@ -40,6 +38,9 @@ pub struct Recipe {
     /// What lies under it.
     #[serde(default)]
     pub background: BackgroundRecipe,
+    /// Imperfections of the specimen; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disorder: Option<DisorderRecipe>,
     /// Scan noise.
     #[serde(default)]
     pub scan: ScanRecipe,
@@ -105,6 +106,32 @@ pub struct OpticsRecipe {
     /// C₅ \[mm\].
     #[serde(default = "zero")]
     pub c5_mm: Draw,
+    /// Part of the probe's current in its broad tails; default none.
+    #[serde(default = "zero", skip_serializing_if = "is_zero")]
+    pub tail_fraction: Draw,
+    /// Full width at half maximum of the tails \[Å\]; default 4.
+    #[serde(default = "default_tail", skip_serializing_if = "is_default_tail")]
+    pub tail_fwhm_angstrom: Draw,
+}
+
+impl OpticsRecipe {
+    /// A perfect lens and a point source.
+    pub fn perfect(id: &str, energy_kv: f64, semiangle_mrad: f64) -> Self {
+        Self {
+            id: id.to_owned(),
+            energy_kv,
+            semiangle_mrad,
+            source_fwhm_angstrom: zero(),
+            defocus_angstrom: zero(),
+            astigmatism2_angstrom: zero(),
+            coma_angstrom: zero(),
+            astigmatism3_angstrom: zero(),
+            c3_mm: zero(),
+            c5_mm: zero(),
+            tail_fraction: zero(),
+            tail_fwhm_angstrom: default_tail(),
+        }
+    }
 }
 
 /// The shape of the specimen.
@@ -119,6 +146,8 @@ pub enum Form {
     Particle,
     /// A cluster whose thickness falls to nothing at an irregular edge.
     Cluster,
+    /// Single atoms of the heaviest element at random places.
+    SingleAtoms,
 }
 
 /// A crystal, its orientation and its shape.
@@ -148,6 +177,15 @@ pub struct StructureRecipe {
     /// Radius of a cluster in parts of the field's width; default 0.25 to 0.6.
     #[serde(default = "default_radius")]
     pub radius_of_field: Draw,
+    /// Particles or clusters in the field, rounded down; default 1.
+    #[serde(default = "fixed_one", skip_serializing_if = "is_one")]
+    pub count: Draw,
+    /// Number of single atoms \[1/nm²\]; default 0.5 to 4.
+    #[serde(default = "default_atoms", skip_serializing_if = "is_default_atoms")]
+    pub atoms_per_nm2: Draw,
+    /// Thickness of a film of amorphous carbon beneath \[Å\]; default none.
+    #[serde(default = "zero", skip_serializing_if = "is_zero")]
+    pub support_angstrom: Draw,
     /// Imaging conditions by `id`; default all.
     #[serde(default)]
     pub optics: Vec<String>,
@@ -178,6 +216,9 @@ pub struct ScanRecipe {
     pub mains_hz: Draw,
     /// Flyback time after each row \[µs\].
     pub flyback_us: Draw,
+    /// Correlation of a row's displacement with the row before, 0 to 1; default none, as in the paper.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub correlation: Draw,
 }
 
 /// Electrons a pixel.
@@ -202,6 +243,12 @@ pub struct DetectorRecipe {
     pub response_px: Draw,
     /// Gaussian blur of the recorded image, as resampling leaves it: σ \[px\].
     pub blur_px: Draw,
+    /// Exponent of the recorded values; default 1, linear.
+    #[serde(skip_serializing_if = "is_one")]
+    pub gamma: Draw,
+    /// Part of the noiseless image's largest value above which all is as bright; default 1, none.
+    #[serde(skip_serializing_if = "is_one")]
+    pub saturation: Draw,
 }
 
 /// How truth is drawn.
@@ -256,8 +303,31 @@ fn default_d110() -> Draw {
 fn default_radius() -> Draw {
     Draw::Range { low: 0.25, high: 0.6, log: false }
 }
+fn default_atoms() -> Draw {
+    Draw::Range { low: 0.5, high: 4.0, log: true }
+}
+fn default_tail() -> Draw {
+    Draw::Fixed(4.0)
+}
+fn fixed_one() -> Draw {
+    Draw::Fixed(1.0)
+}
 fn zero() -> Draw {
     Draw::Fixed(0.0)
+}
+// Keys that came later are left out of the resolved form at their defaults: a recipe that does not
+// use them keeps its hash.
+fn is_zero(draw: &Draw) -> bool {
+    *draw == zero()
+}
+fn is_one(draw: &Draw) -> bool {
+    *draw == fixed_one()
+}
+fn is_default_atoms(draw: &Draw) -> bool {
+    *draw == default_atoms()
+}
+fn is_default_tail(draw: &Draw) -> bool {
+    *draw == default_tail()
 }
 fn one() -> f64 {
     1.0
@@ -279,6 +349,7 @@ impl Default for ScanRecipe {
             sigma_jitter_angstrom: Draw::Fixed(0.2),
             mains_hz: Draw::OneOf(vec![50.0, 60.0]),
             flyback_us: Draw::Range { low: 60.0, high: 1000.0, log: true },
+            correlation: zero(),
         }
     }
 }
@@ -295,7 +366,13 @@ impl Default for DoseRecipe {
 
 impl Default for DetectorRecipe {
     fn default() -> Self {
-        Self { read_noise: zero(), response_px: zero(), blur_px: zero() }
+        Self {
+            read_noise: zero(),
+            response_px: zero(),
+            blur_px: zero(),
+            gamma: fixed_one(),
+            saturation: fixed_one(),
+        }
     }
 }
 
@@ -342,131 +419,22 @@ impl Recipe {
             line: error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1)),
             message: error.message().replace('\n', " "),
         })?;
-        recipe.check(origin)?;
-        Ok(recipe)
+        recipe.checked(origin)
+    }
+
+    /// The recipe if all its numbers can be used; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`LibraryError::Value`] with the key of the first that can't.
+    pub fn checked(self, origin: &str) -> Result<Self, LibraryError> {
+        self.check(origin)?;
+        Ok(self)
     }
 
     /// SHA-256 of the resolved recipe: its identity.
     pub fn hash(&self) -> String {
         let resolved = serde_json::to_vec(self).unwrap_or_default();
         hex(&Sha256::digest(&resolved))
-    }
-
-    fn check(&self, origin: &str) -> Result<(), LibraryError> {
-        let wrong = |key: &str, message: String| LibraryError::Value {
-            recipe: origin.to_owned(),
-            key: key.to_owned(),
-            message,
-        };
-        let within = |key: &str, draw: &Draw, low: f64, high: f64| {
-            let (from, to) = draw.bounds();
-            if from >= low && to <= high {
-                Ok(())
-            } else {
-                Err(wrong(key, format!("{from} to {to}; it must lie between {low} and {high}")))
-            }
-        };
-        for (key, side) in [("image.width", self.image.width), ("image.height", self.image.height)] {
-            within(key, &Draw::Fixed(side as f64), 16.0, 8192.0)?;
-        }
-        match (&self.image.field_of_view_angstrom, &self.image.nearest_distance_px) {
-            (Some(field), None) => within("image.field_of_view_angstrom", field, 1.0, 2000.0)?,
-            (None, Some(distance)) => within("image.nearest_distance_px", distance, 2.0, 200.0)?,
-            _ => {
-                return Err(wrong(
-                    "image",
-                    "give either field_of_view_angstrom or nearest_distance_px, and not both".to_owned(),
-                ));
-            }
-        }
-        for optics in &self.optics {
-            // Longest field and most frequencies: what has to be held in memory.
-            let field = match (&self.image.field_of_view_angstrom, &self.image.nearest_distance_px) {
-                (Some(field), _) => field.bounds().1,
-                (_, Some(distance)) => 6.0 * self.image.width as f64 / distance.bounds().0,
-                _ => 0.0,
-            };
-            let aspect = (self.image.height as f64 / self.image.width as f64).max(1.0);
-            let frequencies =
-                2e-3 * optics.semiangle_mrad / wavelength_angstrom(optics.energy_kv) * field * aspect;
-            if frequencies > MAX_FREQUENCIES {
-                let message = format!(
-                    "a field of {field:.0} Å has {frequencies:.0} spatial frequencies along an axis under optics {}; \
-                     at most {MAX_FREQUENCIES} can be held",
-                    optics.id
-                );
-                return Err(wrong("image", message));
-            }
-        }
-        within("image.rotation_deg", &self.image.rotation_deg, -360.0, 360.0)?;
-        for (key, empty) in [
-            ("optics", self.optics.is_empty()),
-            ("structure", self.structure.is_empty()),
-            ("scattering", self.scattering.is_empty()),
-            ("background.kinds", self.background.kinds.is_empty()),
-        ] {
-            if empty {
-                return Err(wrong(key, "empty; give at least one".to_owned()));
-            }
-        }
-        for optics in &self.optics {
-            within(&format!("optics {}.energy_kv", optics.id), &Draw::Fixed(optics.energy_kv), 10.0, 3000.0)?;
-            within(
-                &format!("optics {}.semiangle_mrad", optics.id),
-                &Draw::Fixed(optics.semiangle_mrad),
-                0.5,
-                150.0,
-            )?;
-            within(
-                &format!("optics {}.source_fwhm_angstrom", optics.id),
-                &optics.source_fwhm_angstrom,
-                0.0,
-                20.0,
-            )?;
-        }
-        for structure in &self.structure {
-            let key = |field: &str| format!("structure {} [{}].{field}", structure.material, structure.zone);
-            within(&key("weight"), &Draw::Fixed(structure.weight), 0.0, 1e6)?;
-            within(&key("thickness_angstrom"), &structure.thickness_angstrom, 0.1, 1e4)?;
-            within(&key("d111_of_field"), &structure.d111_of_field, 0.01, 2.0)?;
-            within(&key("d100_over_d111"), &structure.d100_over_d111, 0.3, 3.0)?;
-            within(&key("d110_over_d111"), &structure.d110_over_d111, 0.3, 3.0)?;
-            within(&key("radius_of_field"), &structure.radius_of_field, 0.01, 2.0)?;
-            for id in &structure.optics {
-                if !self.optics.iter().any(|optics| &optics.id == id) {
-                    let known: Vec<_> = self.optics.iter().map(|o| o.id.as_str()).collect();
-                    return Err(wrong(
-                        &key("optics"),
-                        format!("no optics {id}; there are {}", known.join(", ")),
-                    ));
-                }
-            }
-        }
-        if self.structure.iter().map(|s| s.weight).sum::<f64>() <= 0.0 {
-            return Err(wrong("structure", "all weights are zero".to_owned()));
-        }
-        within("background.level", &self.background.level, 0.0, 100.0)?;
-        within("background.offset", &self.background.offset, 0.0, 100.0)?;
-        within("scan.sigma_jitter_angstrom", &self.scan.sigma_jitter_angstrom, 0.0, 10.0)?;
-        within("scan.mains_hz", &self.scan.mains_hz, 0.0, 1e4)?;
-        within("scan.flyback_us", &self.scan.flyback_us, 0.0, 1e7)?;
-        within("dose.current_pa", &self.dose.current_pa, 1e-3, 1e6)?;
-        within("dose.dwell_us", &self.dose.dwell_us, 1e-3, 1e6)?;
-        within("dose.peak_fraction", &self.dose.peak_fraction, 1e-6, 1.0)?;
-        within("detector.read_noise", &self.detector.read_noise, 0.0, 100.0)?;
-        within("detector.response_px", &self.detector.response_px, 0.0, 20.0)?;
-        within("detector.blur_px", &self.detector.blur_px, 0.0, 20.0)?;
-        within(
-            "labels.gaussian_fwhm_angstrom",
-            &Draw::Fixed(self.labels.gaussian_fwhm_angstrom),
-            0.01,
-            10.0,
-        )?;
-        if let Some(sigma) = self.labels.gaussian_sigma_px {
-            within("labels.gaussian_sigma_px", &Draw::Fixed(sigma), 0.2, 50.0)?;
-        }
-        within("labels.min_contrast", &Draw::Fixed(self.labels.min_contrast), 0.0, 1.0)?;
-        within("labels.merge_angstrom", &Draw::Fixed(self.labels.merge_angstrom), 0.0, 5.0)
     }
 }
 

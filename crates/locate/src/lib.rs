@@ -4,6 +4,7 @@
 //! Images are `Array2<f32>` indexed `[row, column]`; positions are `(x, y)` in pixels, x to the
 //! right, y down, the first pixel's centre at (0, 0).
 
+mod calibration;
 mod column;
 mod components;
 mod otsu;
@@ -11,6 +12,7 @@ mod resample;
 mod score;
 mod spacing;
 
+pub use calibration::Calibration;
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
 pub use otsu::otsu_threshold;

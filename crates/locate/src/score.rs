@@ -51,8 +51,12 @@ impl Score {
 
 /// Pairs found and true columns one to one, the closest pairs first. A found column that pairs
 /// with one that is not required, or for which `exempt` holds and that pairs with none, is left
-/// out of the count.
-pub fn score(found: &[(f64, f64)], truth: &[Truth], exempt: impl Fn((f64, f64)) -> bool) -> Score {
+/// out of the count. Also says of every found column whether it is right; `None` if it is left out.
+pub fn score(
+    found: &[(f64, f64)],
+    truth: &[Truth],
+    exempt: impl Fn((f64, f64)) -> bool,
+) -> (Score, Vec<Option<bool>>) {
     let mut by_row: Vec<usize> = (0..found.len()).collect();
     by_row.sort_by(|a, b| found[*a].1.total_cmp(&found[*b].1));
     let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
@@ -79,15 +83,13 @@ pub fn score(found: &[(f64, f64)], truth: &[Truth], exempt: impl Fn((f64, f64)) 
             }
         }
     }
-    result.found = partner
-        .iter()
-        .zip(found)
-        .filter(|(partner, position)| match partner {
-            Some(t) => truth[*t].required,
-            None => !exempt(**position),
-        })
-        .count();
-    result
+    let verdict = |(partner, position): (&Option<usize>, &(f64, f64))| match partner {
+        Some(t) => truth[*t].required.then_some(true),
+        None => (!exempt(*position)).then_some(false),
+    };
+    let verdicts: Vec<Option<bool>> = partner.iter().zip(found).map(verdict).collect();
+    result.found = verdicts.iter().flatten().count();
+    (result, verdicts)
 }
 
 #[cfg(test)]
@@ -101,7 +103,8 @@ mod tests {
     #[test]
     fn pairs_are_one_to_one_and_closest_first() {
         let found = [(0.0, 0.0), (1.0, 0.0), (50.0, 50.0)];
-        let score = score(&found, &[truth(0.9, 0.0, true), truth(20.0, 0.0, true)], |_| false);
+        let (score, verdicts) = score(&found, &[truth(0.9, 0.0, true), truth(20.0, 0.0, true)], |_| false);
+        assert_eq!(verdicts, [Some(false), Some(true), Some(false)]);
         assert_eq!((score.truth, score.found, score.matched), (2, 3, 1));
         assert!((score.rmse_px() - 0.1).abs() < 1e-9);
         assert!((score.f1() - 0.4).abs() < 1e-9);
@@ -110,7 +113,8 @@ mod tests {
     #[test]
     fn what_is_not_required_counts_neither_way() {
         let found = [(10.0, 10.0), (0.2, 5.0)];
-        let score = score(&found, &[truth(10.0, 11.0, false)], |(x, _)| x < 1.0);
+        let (score, verdicts) = score(&found, &[truth(10.0, 11.0, false)], |(x, _)| x < 1.0);
+        assert_eq!(verdicts, [None, None]);
         assert_eq!((score.truth, score.found, score.matched), (0, 0, 0));
         assert_eq!(score.f1(), 1.0);
     }

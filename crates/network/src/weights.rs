@@ -206,6 +206,9 @@ pub struct ModelCard {
     pub working_spacing_px: f64,
     /// What the input normalisation is.
     pub input_normalisation: String,
+    /// Height of a column's peak in the map against the chance that it is real, in pairs.
+    #[serde(default)]
+    pub calibration: Vec<[f64; 2]>,
     /// Results on validation sets, filled in by whoever measured them.
     #[serde(default)]
     pub validation: serde_json::Value,

@@ -1,7 +1,7 @@
 use crate::{Aberrations, OpticsError, Transfer, wavelength_angstrom};
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, PI};
 
 /// The focused electron probe of a STEM, with the finite size of its source.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -10,6 +10,17 @@ pub struct Probe {
     semiangle_mrad: f64,
     aberrations: Aberrations,
     source_fwhm_angstrom: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tails: Option<Tails>,
+}
+
+/// Broad Gaussian tails around the source's image.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Tails {
+    /// Part of the current in them.
+    fraction: f64,
+    /// Full width at half maximum \[Å\].
+    fwhm_angstrom: f64,
 }
 
 impl Probe {
@@ -41,7 +52,39 @@ impl Probe {
                 expected: "finite numbers",
             });
         }
-        Ok(Self { energy_kv, semiangle_mrad, aberrations, source_fwhm_angstrom })
+        Ok(Self { energy_kv, semiangle_mrad, aberrations, source_fwhm_angstrom, tails: None })
+    }
+
+    /// With the part `fraction` of the current in a second, broader Gaussian of `fwhm_angstrom`, as
+    /// the tails of real probes have it.
+    ///
+    /// # Errors
+    /// [`OpticsError::OutOfRange`] for a part outside 0 to 0.9 or a width outside 0 to 20 Å.
+    pub fn with_tails(mut self, fraction: f64, fwhm_angstrom: f64) -> Result<Self, OpticsError> {
+        for (name, value, high, expected) in [
+            ("tail fraction", fraction, 0.9, "0 to 0.9"),
+            ("tail width in Å", fwhm_angstrom, 20.0, "0 to 20 Å"),
+        ] {
+            if !(0.0..=high).contains(&value) {
+                return Err(OpticsError::OutOfRange { name, value, expected });
+            }
+        }
+        self.tails = (fraction > 0.0).then_some(Tails { fraction, fwhm_angstrom });
+        Ok(self)
+    }
+
+    /// Transfer of the source's image, tails included, at the square of a spatial frequency
+    /// \[1/Å²\]: one at zero.
+    pub fn source_transfer(&self, k_squared: f64) -> f64 {
+        // A Gaussian of standard deviation σ transforms to exp(−2π²σ²k²), and FWHM² = 8 ln2 σ².
+        let gaussian = |fwhm: f64| (-PI * PI * fwhm * fwhm / (4.0 * LN_2) * k_squared).exp();
+        let core = gaussian(self.source_fwhm_angstrom);
+        self.tails.map_or(core, |t| (1.0 - t.fraction) * core + t.fraction * gaussian(t.fwhm_angstrom))
+    }
+
+    /// The larger width of the source's image and its tails \[Å\].
+    pub fn widest_source_angstrom(&self) -> f64 {
+        self.tails.map_or(self.source_fwhm_angstrom, |t| t.fwhm_angstrom.max(self.source_fwhm_angstrom))
     }
 
     /// Beam energy \[kV\].

@@ -1,7 +1,7 @@
 use crate::{OpticsError, Probe};
 use num_complex::Complex64;
 use rustfft::FftPlanner;
-use std::f64::consts::{LN_2, PI};
+use std::f64::consts::PI;
 
 /// Grid points from the aperture's centre to its edge when the transfer function is tabulated.
 const APERTURE_POINTS: usize = 90;
@@ -14,7 +14,7 @@ const GRID: usize = 384;
 pub struct Transfer {
     cutoff: f64,
     spread: f64,
-    source_exponent: f64,
+    probe: Probe,
     lens: Lens,
 }
 
@@ -29,11 +29,9 @@ enum Lens {
 impl Transfer {
     /// See [`Probe::transfer`].
     pub(crate) fn new(probe: &Probe) -> Result<Self, OpticsError> {
-        // A Gaussian of standard deviation σ transforms to exp(−2π²σ²k²), and FWHM² = 8 ln2 σ².
-        let source_exponent = PI * PI * probe.source_fwhm_angstrom().powi(2) / (4.0 * LN_2);
         let spread = geometric_spread(probe);
         let lens = if probe.aberrations().is_none() { Lens::Perfect } else { tabulate(probe, spread)? };
-        Ok(Self { cutoff: 2.0 * probe.aperture(), spread, source_exponent, lens })
+        Ok(Self { cutoff: 2.0 * probe.aperture(), spread, probe: *probe, lens })
     }
 
     /// The frequency \[1/Å\] beyond which nothing is transferred, 2α/λ.
@@ -59,7 +57,7 @@ impl Transfer {
             }
             Lens::Tabulated { step, values } => bicubic(values, kx / step, ky / step),
         };
-        lens * (-self.source_exponent * k2).exp()
+        lens * self.probe.source_transfer(k2)
     }
 }
 

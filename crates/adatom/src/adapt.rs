@@ -1,0 +1,280 @@
+//! Fine-tuning of a model on one crystal under the user's own conditions.
+
+use crate::conditions::{Conditions, measure_conditions};
+use crate::locate::locate;
+use crate::{
+    Error, Evaluation, LoadedModel, LocateSettings, Model, Progress, TrainRequest, TrainSource, calibrate,
+    evaluate, train, write_card,
+};
+use adatom_formats::{OutputFolder, PixelSize, write_atomically};
+use adatom_imaging::BackgroundKind;
+use adatom_library::{
+    BackgroundRecipe, DoseRecipe, Draw, Form, Generator, ImageRecipe, OpticsRecipe, Recipe, ScanRecipe,
+};
+use adatom_network::{DeviceChoice, Outcome, Schedule, TrainConfig};
+use ndarray::Array2;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// Seeds of the samples trained on, calibrated on and held back.
+const SEEDS: [u64; 3] = [101, 102, 103];
+/// Samples that a model is calibrated on, and that it is judged by before and after.
+const SAMPLES: (u64, u64) = (40, 60);
+/// Side of a sample for training \[px\].
+const SIDE: usize = 128;
+/// Columns of lattice that a sample to be judged by shows, about, and its sides \[px\].
+const JUDGED: (f64, f64, f64) = (10.0, 128.0, 512.0);
+/// Steps that the pace is measured with.
+const PACE_STEPS: u64 = 6;
+/// Highest learning rate: a quarter of a fresh training's.
+const RATE: f64 = 5e-4;
+/// A model got worse when its F1 fell by more than this, or its error grew by the second part
+/// while F1 did not rise.
+const WORSE: (f64, f64) = (5e-4, 0.01);
+
+/// A crystal and the conditions it is imaged under.
+pub struct AdaptRequest<'a> {
+    /// A built-in material or the path of a CIF file.
+    pub structure: String,
+    /// Zone axis, such as `110`.
+    pub zone: String,
+    /// Beam energy \[kV\].
+    pub energy_kv: f64,
+    /// Convergence semi-angle \[mrad\].
+    pub semiangle_mrad: f64,
+    /// Pixel size of the images to come.
+    pub pixel_size: PixelSize,
+    /// An image of the session, from which dose, jitter, background and probe width are taken.
+    pub image: Option<&'a Array2<f32>>,
+    /// Time to train \[min\].
+    pub minutes: f64,
+    /// Where to write the new model.
+    pub folder: &'a Path,
+    /// The model to start from.
+    pub model: Model,
+    /// Where to run.
+    pub device: DeviceChoice,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Adaptation {
+    /// What the samples were made with.
+    pub conditions: Conditions,
+    /// Training steps.
+    pub steps: u64,
+    /// Held-back samples, with the model as it was.
+    pub before: Judgement,
+    /// The same with the adapted one.
+    pub after: Judgement,
+    /// The folder, if the model was worth keeping.
+    pub folder: Option<PathBuf>,
+}
+
+/// How well held-back samples are located and restored.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Judgement {
+    /// Mean F1.
+    pub f1: f64,
+    /// Root-mean-square position error \[Å\].
+    pub rmse_angstrom: f64,
+    /// PSNR of the denoised images \[dB\].
+    pub psnr_out_db: f64,
+}
+
+impl Judgement {
+    fn of(evaluation: &Evaluation) -> Self {
+        let all = &evaluation.overall;
+        Self { f1: all.f1, rmse_angstrom: all.rmse_angstrom, psnr_out_db: all.psnr_out_db }
+    }
+
+    fn is_worse_than(&self, before: &Self) -> bool {
+        self.f1 < before.f1 - WORSE.0
+            || (self.f1 <= before.f1 && self.rmse_angstrom > before.rmse_angstrom * (1.0 + WORSE.1))
+    }
+}
+
+/// Fine-tunes a model on samples of one crystal and judges it, before and after, on held-back
+/// ones. A model that got worse is not written.
+///
+/// # Errors
+/// When the crystal or a setting can't be used, the folder can't be written, or training fails.
+pub fn adapt(
+    request: AdaptRequest<'_>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Adaptation, Error> {
+    if !(0.05..=1440.0).contains(&request.minutes) {
+        return Err(Error::Setting {
+            name: "minutes",
+            value: request.minutes.to_string(),
+            expected: "0.05 to 1440",
+        });
+    }
+    let output = OutputFolder::create(request.folder)?;
+    let device = request.device;
+    let model = request.model.clone().open(device)?;
+    let first = judged_recipe(&request, &Conditions::default(), 256)?;
+    let conditions = match request.image {
+        Some(image) => measure_conditions(image, request.pixel_size, &model, &first)?,
+        None => Conditions::default(),
+    };
+    let factor = working_scale(&request, &model, &first)?;
+    let side = (JUDGED.0 * crate::WORKING_SPACING_PX / factor).clamp(JUDGED.1, JUDGED.2) as usize;
+    let judged = judged_recipe(&request, &conditions, side)?;
+    let held_back = Generator::new(judged.clone(), SEEDS[2])?;
+    let settings = LocateSettings::default();
+    let judge = |model: &LoadedModel| -> Result<Judgement, Error> {
+        Ok(Judgement::of(&evaluate(&held_back, SAMPLES.1, model, &settings, &mut |_| {})?))
+    };
+    let before = judge(&model)?;
+    let generator =
+        Generator::new(training_recipe(judged.clone(), &request, &conditions, factor)?, SEEDS[0])?;
+    let work = tempfile::tempdir_in(output.path()).map_err(|e| Error::io(output.path(), e))?;
+    let config = |steps: u64| TrainConfig {
+        network: request.model.weights().config().clone(),
+        schedule: Schedule { peak_rate: RATE, warmup_steps: 20, total_steps: steps },
+        average_decay: 0.99,
+        seed: SEEDS[0],
+        checkpoint_steps: steps.max(1),
+        ..TrainConfig::default()
+    };
+    let run = |name: &str, steps: u64, progress: &mut dyn FnMut(&Progress)| {
+        let request = TrainRequest {
+            folder: &work.path().join(name),
+            source: TrainSource::Recipe(&generator),
+            config: config(steps),
+            resume: false,
+            initial: Some(request.model.clone()),
+            device,
+            name: format!("{} [{}]", request.structure, request.zone),
+        };
+        train(request, stop, progress)
+    };
+    let started = Instant::now();
+    run("pace", PACE_STEPS, &mut |_| {})?;
+    let pace = started.elapsed().as_secs_f64() / PACE_STEPS as f64;
+    let steps = ((60.0 * request.minutes - started.elapsed().as_secs_f64()) / pace).max(20.0) as u64;
+    let (outcome, _) = run("run", steps, progress)?;
+    if outcome == Outcome::Stopped {
+        return Err(Error::Setting {
+            name: "training",
+            value: "stopped".to_owned(),
+            expected: "left to finish for a model to be written",
+        });
+    }
+    let trained = work.path().join("run");
+    let mut adapted = Model::from_path(&trained)?.open(device)?;
+    calibrate(&mut adapted, &Generator::new(judged, SEEDS[1])?, SAMPLES.0, &mut |_| {})?;
+    let after = judge(&adapted)?;
+    let mut adaptation = Adaptation { conditions, steps, before, after, folder: None };
+    if after.is_worse_than(&before) {
+        return Ok(adaptation);
+    }
+    for file in ["weights.safetensors", "curve.csv", "curve.png"] {
+        let (from, to) = (trained.join(file), output.path().join(file));
+        std::fs::rename(&from, &to).map_err(|e| Error::io(&from, e))?;
+    }
+    write_card(adapted.card(), &output.path().join("card.json"))?;
+    adaptation.folder = Some(request.folder.to_owned());
+    let report = serde_json::to_string_pretty(&adaptation).unwrap_or_default();
+    write_atomically(&output.path().join("report.json"), |file| writeln!(file, "{report}"))?;
+    work.close().map_err(|e| Error::io(output.path(), e))?;
+    output.commit()?;
+    Ok(adaptation)
+}
+
+/// The scale at which the network sees the user's images: that of the image given, or of a sample.
+fn working_scale(request: &AdaptRequest<'_>, model: &LoadedModel, recipe: &Recipe) -> Result<f64, Error> {
+    let sample;
+    let image = match request.image {
+        Some(image) => image,
+        None => {
+            sample = Generator::new(recipe.clone(), SEEDS[0])?.sample(0)?;
+            &sample.image
+        }
+    };
+    let settings = LocateSettings::default();
+    Ok(locate(image, Some(request.pixel_size), model, &settings, &mut |_| {})?.scale.factor)
+}
+
+/// The user's crystal in the user's pixels.
+fn judged_recipe(request: &AdaptRequest<'_>, conditions: &Conditions, side: usize) -> Result<Recipe, Error> {
+    let mut recipe = Recipe::open("training")?;
+    let mut structure = recipe.structure[0].clone();
+    structure.material.clone_from(&request.structure);
+    structure.zone.clone_from(&request.zone);
+    structure.form = Form::Slab;
+    structure.optics = Vec::new();
+    let about = |value: f64, by: f64| Draw::Range { low: value / by, high: value * by, log: true };
+    recipe.name = format!("{} [{}]", request.structure, request.zone);
+    recipe.description = "One crystal under the conditions of one session".to_owned();
+    recipe.structure = vec![structure];
+    recipe.disorder = None;
+    recipe.image = ImageRecipe {
+        width: side,
+        height: side,
+        field_of_view_angstrom: Some(Draw::Fixed(side as f64 * request.pixel_size.x_angstrom)),
+        nearest_distance_px: None,
+        rotation_deg: Draw::Range { low: 0.0, high: 360.0, log: false },
+    };
+    recipe.optics = vec![OpticsRecipe {
+        source_fwhm_angstrom: about(conditions.source_fwhm_angstrom, 1.15),
+        ..OpticsRecipe::perfect("session", request.energy_kv, request.semiangle_mrad)
+    }];
+    recipe.background = BackgroundRecipe {
+        kinds: vec![BackgroundKind::Constant, BackgroundKind::Linear, BackgroundKind::Nonlinear],
+        level: Draw::Range { low: 0.0, high: 2.0 * conditions.background_level, log: false },
+        ..BackgroundRecipe::default()
+    };
+    recipe.scan = ScanRecipe {
+        sigma_jitter_angstrom: about(conditions.jitter_angstrom.max(1e-3), 1.5),
+        ..ScanRecipe::default()
+    };
+    recipe.dose = dose(conditions.peak_electrons / 1.5, conditions.peak_electrons * 1.5);
+    recipe.detector = adatom_library::DetectorRecipe::default();
+    Ok(recipe.checked("of the session")?)
+}
+
+/// A dose of so many electrons at the brightest point.
+fn dose(low: f64, high: f64) -> DoseRecipe {
+    // 30 pA, of which a tenth is scattered there: 18.7 electrons a microsecond.
+    let (current, fraction) = (30.0, 0.1);
+    let per_us = adatom_imaging::Dose { current_pa: current, dwell_us: 1.0 }.electrons_per_pixel() * fraction;
+    DoseRecipe {
+        current_pa: Draw::Fixed(current),
+        dwell_us: Draw::Range { low: low / per_us, high: high / per_us, log: true },
+        peak_fraction: Draw::Fixed(fraction),
+    }
+}
+
+/// The same at the scales at which the network may see it, under somewhat wider conditions, with
+/// part of the columns missing or of other brightness, and at other thicknesses.
+fn training_recipe(
+    mut recipe: Recipe,
+    request: &AdaptRequest<'_>,
+    conditions: &Conditions,
+    factor: f64,
+) -> Result<Recipe, Error> {
+    let general = Recipe::open("training")?;
+    let pixel = request.pixel_size.x_angstrom / factor;
+    let field = SIDE as f64 * pixel;
+    recipe.image = ImageRecipe {
+        width: SIDE,
+        height: SIDE,
+        field_of_view_angstrom: Some(Draw::Range { low: 0.85 * field, high: 2.1 * field, log: true }),
+        ..recipe.image
+    };
+    recipe.disorder = general.disorder;
+    recipe.labels.gaussian_sigma_px = general.labels.gaussian_sigma_px;
+    recipe.detector.blur_px = general.detector.blur_px;
+    let electrons = conditions.peak_electrons / (factor * factor);
+    recipe.dose = dose(0.5 * electrons, 8.0 * electrons);
+    let mut cluster = recipe.structure[0].clone();
+    cluster.form = Form::Cluster;
+    cluster.weight = 0.25;
+    recipe.structure.push(cluster);
+    Ok(recipe.checked("of the session")?)
+}

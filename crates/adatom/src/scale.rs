@@ -1,0 +1,137 @@
+//! The scale at which the network sees an image.
+
+use crate::locate::work;
+use crate::{Error, LoadedModel, LocateSettings};
+use adatom_locate::{Column, Spacing, column_spacing, median_nearest_distance};
+use ndarray::{Array2, s};
+use serde::Serialize;
+
+/// Images are resampled so that the shortest vector of their lattice has this length \[px\].
+pub const WORKING_SPACING_PX: f64 = 22.0;
+/// Smallest and largest scale.
+const SCALES: (f64, f64) = (0.02, 8.0);
+/// Parts of the scale by the spacing that are tried too: smaller ones average noise away and let
+/// the network see more of the lattice at a time.
+const SMALLER: [f64; 2] = [0.7, 0.5];
+/// Scales that are tried where no spacing can be measured.
+const LADDER: [f64; 10] = [1.0, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4, 0.57, 0.8, 1.5];
+/// With columns closer than the first or farther than the second \[px\], the scale at which they
+/// are at the third is tried as well.
+const NEAREST_PX: (f64, f64, f64) = (8.5, 30.0, 14.0);
+/// Columns needed for that.
+const ENOUGH_COLUMNS: usize = 6;
+/// Scales are tried on the middle of the image, so much of it at the largest scale \[px\], and
+/// never less than the second number \[px of the image\].
+const TRIAL_PX: (f64, f64) = (256.0, 512.0);
+/// Another scale is taken when it is worth more by this part, and by this number of columns.
+const BETTER: (f64, f64) = (0.03, 0.5);
+
+/// How an image is scaled for the network.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Scale {
+    /// By its own column spacing.
+    #[default]
+    Auto,
+    /// By this factor.
+    Fixed(f64),
+}
+
+/// The scale that was used and why.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ScaleChoice {
+    /// Factor from the file's pixels to the network's.
+    pub factor: f64,
+    /// What was measured, in the file's pixels.
+    pub measured: Option<Spacing>,
+    /// Whether the columns that the network sees led to another scale than the measured spacing.
+    pub corrected: bool,
+}
+
+/// What the columns of a trial are worth: expected true ones minus expected false ones, a score
+/// taken as the chance to be true.
+fn worth(columns: &[Column]) -> f64 {
+    columns.iter().map(|column| 2.0 * column.score - 1.0).sum()
+}
+
+/// Chooses the scale for `image`: the one at which the network is surest of its columns among that
+/// by the measured spacing and smaller ones, or among a ladder where nothing can be measured.
+///
+/// # Errors
+/// When a fixed scale makes no sense or the network can't be run.
+pub(crate) fn choose(
+    image: &Array2<f32>,
+    aspect: f64,
+    model: &LoadedModel,
+    settings: &LocateSettings,
+    warnings: &mut Vec<String>,
+) -> Result<ScaleChoice, Error> {
+    let measured = match settings.scale {
+        Scale::Fixed(factor) if (SCALES.0..=SCALES.1).contains(&factor) => {
+            return Ok(ScaleChoice { factor, measured: None, corrected: false });
+        }
+        Scale::Fixed(factor) => {
+            return Err(Error::Setting {
+                name: "scale",
+                value: factor.to_string(),
+                expected: "auto or a number from 0.02 to 8",
+            });
+        }
+        Scale::Auto => column_spacing(image),
+    };
+    let limited = |factor: f64| factor.clamp(SCALES.0, SCALES.1);
+    let candidates: Vec<f64> = match measured {
+        Some(spacing) => {
+            let first = WORKING_SPACING_PX / spacing.pixels;
+            std::iter::once(1.0).chain(SMALLER).map(|part| limited(first * part)).collect()
+        }
+        None => {
+            warnings.push(
+                "no column spacing could be measured: the scale is the one at which the network is \
+                 surest of its columns; see --scale"
+                    .into(),
+            );
+            LADDER.to_vec()
+        }
+    };
+    let side = match measured {
+        Some(_) => TRIAL_PX.0 / candidates[0],
+        None => TRIAL_PX.1,
+    };
+    let middle = middle(image, side);
+    // Doubtful columns count against a scale.
+    let settings = LocateSettings { threshold: 0.0, ..*settings };
+    let trial = |factor: f64| -> Result<(f64, f64, Vec<Column>), Error> {
+        let columns = work(&middle, aspect, factor, model, &settings, &mut |_| {})?.columns;
+        Ok((factor, worth(&columns), columns))
+    };
+    let mut best = trial(candidates[0])?;
+    let first = best.0;
+    let better = |new: f64, old: f64| new > old + BETTER.0 * old.abs() + BETTER.1;
+    for factor in &candidates[1..] {
+        let other = trial(*factor)?;
+        if better(other.1, best.1) {
+            best = other;
+        }
+    }
+    let positions: Vec<(f64, f64)> = best.2.iter().map(|c| (c.x, c.y)).collect();
+    if let Some(nearest) = median_nearest_distance(&positions)
+        && positions.len() >= ENOUGH_COLUMNS
+        && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
+    {
+        let other = trial(limited(best.0 * NEAREST_PX.2 / nearest))?;
+        if better(other.1, best.1) {
+            best = other;
+        }
+    }
+    Ok(ScaleChoice { factor: best.0, measured, corrected: best.0 != first })
+}
+
+/// The middle of an image, at most `side` pixels high and wide.
+fn middle(image: &Array2<f32>, side: f64) -> Array2<f32> {
+    let (height, width) = image.dim();
+    let part = |size: usize| {
+        let kept = (side.ceil() as usize).clamp(1, size);
+        ((size - kept) / 2)..((size - kept) / 2 + kept)
+    };
+    image.slice(s![part(height), part(width)]).to_owned()
+}
