@@ -8,6 +8,6 @@ mod layers;
 mod memory;
 mod op;
 
-pub use layers::{Normalized, batch_norm_relu, max_pool_2x2, upsample_2x};
+pub use layers::max_pool_2x2;
 pub use memory::keep_freed_memory;
-pub use op::conv2d_same;
+pub use op::{Normalized, conv2d_double, conv2d_norm_relu, conv2d_relu, conv2d_same};

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use adatom_convolution::{batch_norm_relu, conv2d_same, max_pool_2x2, upsample_2x};
+use adatom_convolution::{conv2d_double, conv2d_norm_relu, conv2d_relu, conv2d_same, max_pool_2x2};
 use burn::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::module::{batch_norm_train, conv2d, interpolate, max_pool2d};
-use burn::tensor::ops::{ConvOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions};
+use burn::tensor::module::{batch_norm_train, conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tolerance};
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -103,44 +103,98 @@ fn pooling_agrees_with_stock() {
     }
 }
 
-#[test]
-fn upsampling_agrees_with_stock() {
-    for shape in [[2, 3, 8, 10], [1, 2, 7, 9], [1, 1, 1, 1]] {
-        compare_layers(shape, upsample_2x, |x| {
-            let [_, _, h, w] = x.dims();
-            let options = InterpolateOptions::new(InterpolateMode::Nearest);
-            interpolate(x, options.with_output_size([2 * h, 2 * w]))
-        });
+/// Leaves of the given shapes.
+struct Operands {
+    x: Tensor<4>,
+    second: Option<Tensor<4>>,
+    weight: Tensor<4>,
+    vectors: [Tensor<1>; 2],
+}
+
+impl Operands {
+    fn new([n, c, h, w]: [usize; 4], second: usize, c_out: usize, side: usize, device: &Device) -> Self {
+        Self {
+            x: random([n, c, h, w], device).require_grad(),
+            second: (second > 0).then(|| random([n, second, h, w], device).require_grad()),
+            weight: random([c_out, c + second, side, side], device).require_grad(),
+            vectors: [0, 1].map(|_| random([c_out], device).require_grad()),
+        }
+    }
+
+    fn joined(&self) -> Tensor<4> {
+        match &self.second {
+            Some(second) => Tensor::cat(vec![self.x.clone(), second.clone()], 1),
+            None => self.x.clone(),
+        }
+    }
+
+    /// Compares two results and the gradients of the operands, the second vector only if it was used.
+    fn compare(&self, ours: Tensor<4>, theirs: Tensor<4>, vectors: usize) {
+        assert_close(ours.clone().inner(), theirs.clone().inner());
+        let scale = random(ours.dims(), &ours.device());
+        let ours = (ours * scale.clone()).sum().backward();
+        let theirs = (theirs * scale).sum().backward();
+        for x in [Some(&self.x), self.second.as_ref(), Some(&self.weight)].into_iter().flatten() {
+            assert_close(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+        }
+        for x in &self.vectors[..vectors] {
+            assert_close(x.grad(&ours).unwrap(), x.grad(&theirs).unwrap());
+        }
     }
 }
 
 #[test]
-fn normalisation_agrees_with_stock() {
+fn rectified_convolution_agrees_with_stock() {
     let device = Device::flex().autodiff();
-    for shape in [[2, 3, 8, 10], [4, 5, 7, 9], [2, 1, 40, 61]] {
-        let gamma = random([shape[1]], &device).require_grad();
-        let beta = random([shape[1]], &device).require_grad();
-        compare_layers(
-            shape,
-            |x| {
-                let (gamma, beta) = (gamma.clone(), beta.clone());
-                if x.device().is_autodiff() {
-                    batch_norm_relu(x * 3.0 + 7.0, gamma, beta, 1e-5).output
-                } else {
-                    batch_norm_relu(x * 3.0 + 7.0, gamma.inner(), beta.inner(), 1e-5).output
-                }
-            },
-            |x| relu(batch_norm_train(x * 3.0 + 7.0, gamma.clone(), beta.clone(), 1e-5).output),
+    for second in [0, 3] {
+        let o = Operands::new([2, 4, 9, 10], second, 6, 3, &device);
+        let [bias, _] = o.vectors.clone();
+        let theirs = relu(stock(o.joined(), o.weight.clone(), Some(bias.clone())));
+        let inner = conv2d_relu(
+            o.x.clone().inner(),
+            o.second.clone().map(Tensor::inner),
+            o.weight.clone().inner(),
+            bias.clone().inner(),
         );
-        let x = random(shape, &device);
-        let scale = random(shape, &device);
-        let ours = batch_norm_relu(x.clone(), gamma.clone(), beta.clone(), 1e-5);
-        let theirs = batch_norm_train(x, gamma.clone(), beta.clone(), 1e-5);
+        assert_close(inner, theirs.clone().inner());
+        o.compare(conv2d_relu(o.x.clone(), o.second.clone(), o.weight.clone(), bias), theirs, 1);
+    }
+}
+
+#[test]
+fn normalised_convolution_agrees_with_stock() {
+    let device = Device::flex().autodiff();
+    for (shape, second, c_out) in
+        [([2, 3, 8, 10], 0, 5), ([4, 5, 7, 9], 2, 3), ([2, 1, 40, 61], 0, 9), ([1, 16, 12, 20], 16, 16)]
+    {
+        let o = Operands::new(shape, second, c_out, 3, &device);
+        let [gamma, beta] = o.vectors.clone();
+        let ours = conv2d_norm_relu(
+            o.x.clone(),
+            o.second.clone(),
+            o.weight.clone(),
+            gamma.clone(),
+            beta.clone(),
+            1e-5,
+        );
+        let theirs = batch_norm_train(stock(o.joined(), o.weight.clone(), None), gamma, beta, 1e-5);
         assert_close(ours.mean.inner(), theirs.mean.inner());
         assert_close(ours.variance.inner(), theirs.variance.inner());
-        let ours = (ours.output * scale.clone()).sum().backward();
-        let theirs = (relu(theirs.output) * scale).sum().backward();
-        assert_close(gamma.grad(&ours).unwrap(), gamma.grad(&theirs).unwrap());
-        assert_close(beta.grad(&ours).unwrap(), beta.grad(&theirs).unwrap());
+        o.compare(ours.output, relu(theirs.output), 2);
+    }
+}
+
+#[test]
+fn up_convolution_agrees_with_reordered_channels() {
+    let device = Device::flex().autodiff();
+    for (shape, c_out) in [([2, 3, 5, 7], 8), ([1, 9, 4, 16], 12)] {
+        let o = Operands::new(shape, 0, c_out, 1, &device);
+        let [bias, _] = o.vectors.clone();
+        let [n, _, h, w] = shape;
+        let theirs = stock(o.x.clone(), o.weight.clone(), Some(bias.clone()))
+            .reshape([n, c_out / 4, 2, 2, h, w])
+            .permute([0, 1, 4, 2, 5, 3])
+            .reshape([n, c_out / 4, 2 * h, 2 * w]);
+        o.compare(conv2d_double(o.x.clone(), o.weight.clone(), bias), theirs, 1);
     }
 }

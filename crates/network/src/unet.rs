@@ -1,7 +1,6 @@
 use crate::weights::Parameter;
 use crate::{NetworkConfig, NetworkError, Weights};
-use adatom_convolution::{batch_norm_relu, conv2d_same, max_pool_2x2};
-use burn::tensor::activation::relu;
+use adatom_convolution::{conv2d_double, conv2d_norm_relu, conv2d_relu, conv2d_same, max_pool_2x2};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::collections::BTreeMap;
 
@@ -94,18 +93,18 @@ impl Unet {
             if level > 0 {
                 x = max_pool_2x2(x);
             }
-            x = self.block(&format!("down.{level}"), x, &mut statistics);
+            x = self.block(&format!("down.{level}"), x, None, &mut statistics);
             if level + 1 < levels {
                 skips.push(x.clone());
             }
         }
         for level in (0..levels - 1).rev() {
             let raised = self.raise(level, x);
-            let joined = match skips.pop() {
-                Some(skip) => Tensor::cat(vec![skip, raised], 1),
-                None => raised,
+            let name = format!("up.{level}");
+            x = match skips.pop() {
+                Some(skip) => self.block(&name, skip, Some(raised), &mut statistics),
+                None => self.block(&name, raised, None, &mut statistics),
             };
-            x = self.block(&format!("up.{level}"), joined, &mut statistics);
         }
         let output = conv2d_same(x, self.kernel("head.weight"), self.vectors.get("head.bias").cloned());
         Ok((output, statistics))
@@ -116,21 +115,27 @@ impl Unet {
         self.kernels[name].clone()
     }
 
-    fn block(&self, name: &str, mut x: Tensor<4>, statistics: &mut Statistics) -> Tensor<4> {
+    /// Two convolutions of the channels of `x` and then of `second`, which need not be joined.
+    fn block(
+        &self,
+        name: &str,
+        mut x: Tensor<4>,
+        mut second: Option<Tensor<4>>,
+        statistics: &mut Statistics,
+    ) -> Tensor<4> {
         for index in 0..2 {
             let convolution = format!("{name}.{index}");
             let kernel = self.kernel(&format!("{convolution}.weight"));
-            let folded = self.vectors.get(&format!("{convolution}.bias")).cloned();
-            let is_folded = folded.is_some();
-            x = conv2d_same(x, kernel, folded);
-            x = if is_folded {
-                relu(x)
-            } else {
-                let gamma = self.vectors[&format!("{convolution}.gamma")].clone();
-                let beta = self.vectors[&format!("{convolution}.beta")].clone();
-                let normalized = batch_norm_relu(x, gamma, beta, EPSILON);
-                statistics.push((convolution, normalized.mean, normalized.variance));
-                normalized.output
+            let second = second.take();
+            x = match self.vectors.get(&format!("{convolution}.bias")) {
+                Some(folded) => conv2d_relu(x, second, kernel, folded.clone()),
+                None => {
+                    let gamma = self.vectors[&format!("{convolution}.gamma")].clone();
+                    let beta = self.vectors[&format!("{convolution}.beta")].clone();
+                    let normalized = conv2d_norm_relu(x, second, kernel, gamma, beta, EPSILON);
+                    statistics.push((convolution, normalized.mean, normalized.variance));
+                    normalized.output
+                }
             };
         }
         x
@@ -138,14 +143,8 @@ impl Unet {
 
     /// The 2×2 up-convolution to `level`: four output pixels for every input pixel.
     fn raise(&self, level: usize, x: Tensor<4>) -> Tensor<4> {
-        let [batch, _, height, width] = x.dims();
-        let channels = self.config.widths[level];
-        let kernel = self.kernel(&format!("raise.{level}.weight"));
-        let bias = self.vectors.get(&format!("raise.{level}.bias")).cloned();
-        conv2d_same(x, kernel, bias)
-            .reshape([batch, channels, 2, 2, height, width])
-            .permute([0, 1, 4, 2, 5, 3])
-            .reshape([batch, channels, 2 * height, 2 * width])
+        let bias = self.vectors[&format!("raise.{level}.bias")].clone();
+        conv2d_double(x, self.kernel(&format!("raise.{level}.weight")), bias)
     }
 }
 

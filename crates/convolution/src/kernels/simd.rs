@@ -19,11 +19,11 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// The processor must support the instruction set (as for every method).
     unsafe fn zero() -> Self::Vector;
-    /// All lanes equal to the number at `p`.
+    /// All lanes equal to `v`.
     ///
     /// # Safety
-    /// `p` must be readable.
-    unsafe fn splat(p: *const f32) -> Self::Vector;
+    /// See [`Simd::zero`].
+    unsafe fn set(v: f32) -> Self::Vector;
     /// The `LANES` numbers from `p` on.
     ///
     /// # Safety
@@ -39,6 +39,21 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// See [`Simd::zero`].
     unsafe fn multiply_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `a + b`.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a - b`.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn subtract(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The larger of `a` and `b`; `b` where that is no number.
+    ///
+    /// # Safety
+    /// See [`Simd::zero`].
+    unsafe fn larger(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The sum of the lanes of each of eight vectors, in order.
     ///
     /// # Safety
@@ -60,9 +75,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn splat(p: *const f32) -> [f32; 4] {
-        // SAFETY: readable by contract.
-        [unsafe { *p }; 4]
+    unsafe fn set(v: f32) -> [f32; 4] {
+        [v; 4]
     }
 
     #[inline(always)]
@@ -84,8 +98,79 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn add(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        core::array::from_fn(|i| a[i] - b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        core::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+    }
+
+    #[inline(always)]
     unsafe fn sums(v: &[[f32; 4]; 8]) -> [f32; 8] {
         v.map(|v| (v[0] + v[2]) + (v[1] + v[3]))
+    }
+}
+
+/// A single number, for rows shorter than a vector.
+#[derive(Clone, Copy)]
+pub(super) struct Single;
+
+impl Simd for Single {
+    type Vector = f32;
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn zero() -> f32 {
+        0.0
+    }
+
+    #[inline(always)]
+    unsafe fn set(v: f32) -> f32 {
+        v
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> f32 {
+        // SAFETY: readable by contract.
+        unsafe { *p }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: f32) {
+        // SAFETY: writable by contract.
+        unsafe { *p = v }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: f32, b: f32) -> f32 {
+        a + b
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(a: f32, b: f32) -> f32 {
+        a - b
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: f32, b: f32) -> f32 {
+        if a > b { a } else { b }
+    }
+
+    #[inline(always)]
+    unsafe fn sums(v: &[f32; 8]) -> [f32; 8] {
+        *v
     }
 }
 
@@ -114,9 +199,9 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn splat(p: *const f32) -> __m256 {
+        unsafe fn set(v: f32) -> __m256 {
             // SAFETY: see the head of the implementation.
-            unsafe { _mm256_set1_ps(*p) }
+            unsafe { _mm256_set1_ps(v) }
         }
 
         #[inline(always)]
@@ -135,6 +220,24 @@ mod x86 {
         unsafe fn multiply_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             // SAFETY: see the head of the implementation.
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm256_add_ps(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn subtract(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm256_max_ps(a, b) }
         }
 
         #[inline(always)]
@@ -177,9 +280,9 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn splat(p: *const f32) -> __m512 {
+        unsafe fn set(v: f32) -> __m512 {
             // SAFETY: see the head of the implementation.
-            unsafe { _mm512_set1_ps(*p) }
+            unsafe { _mm512_set1_ps(v) }
         }
 
         #[inline(always)]
@@ -198,6 +301,24 @@ mod x86 {
         unsafe fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             // SAFETY: see the head of the implementation.
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm512_add_ps(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn subtract(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+            // SAFETY: see the head of the implementation.
+            unsafe { _mm512_max_ps(a, b) }
         }
 
         #[inline(always)]
@@ -222,6 +343,80 @@ mod x86 {
                 ];
                 core::mem::transmute::<__m256, [f32; 8]>(sums256(&halves))
             }
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use arm::Neon;
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::Simd;
+    use core::arch::aarch64::*;
+
+    /// NEON.
+    #[derive(Clone, Copy)]
+    pub(in crate::kernels) struct Neon;
+
+    // SAFETY (all blocks): the caller vouches for the instruction set and for
+    // the pointers, as the trait demands.
+    impl Simd for Neon {
+        type Vector = float32x4_t;
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        unsafe fn zero() -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vdupq_n_f32(0.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn set(v: f32) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vdupq_n_f32(v) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vld1q_f32(p) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(p: *mut f32, v: float32x4_t) {
+            // SAFETY: see the head of the implementation.
+            unsafe { vst1q_f32(p, v) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vfmaq_f32(c, a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vaddq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn subtract(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vsubq_f32(a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+            // SAFETY: see the head of the implementation.
+            unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn sums(v: &[float32x4_t; 8]) -> [f32; 8] {
+            // SAFETY: see the head of the implementation.
+            v.map(|v| unsafe { vaddvq_f32(v) })
         }
     }
 }

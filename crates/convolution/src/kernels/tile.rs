@@ -1,11 +1,12 @@
 //! The register tiles and the loops around them, generic over the instruction
 //! set.
 //!
-//! A band of image rows is laid out flat with one zero column between rows (it
-//! serves as the right border of one row and the left border of the next) and
-//! one zero row above and below. In this layout every tap of the kernel is a
-//! constant offset, so the inner loops run over whole vectors and know no
-//! edges. What they compute at the zero column is thrown away.
+//! Lines of an image (its rows, or what the transform of `winograd` makes of
+//! them) are laid out flat with one zero between them, which serves as the
+//! right border of one line and the left border of the next. In this layout
+//! every tap of the kernel along a line is a constant offset, so the inner
+//! loops run over whole vectors and know no edges. What they compute at the
+//! zero column is thrown away.
 
 #![allow(unsafe_code)]
 
@@ -20,17 +21,15 @@ const WIDE: usize = 3;
 const RUN: usize = 64;
 
 /// How many input channels are summed before a tile is put aside, so that
-/// their weights and rows stay in the first-level cache.
-const DEEP: usize = 32;
+/// their weights and lines stay in the first-level cache.
+const DEEP: usize = 64;
 
-/// The flat layout of one band.
+/// The flat layout of some lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Rows of output.
-    pub rows: usize,
-    /// Columns of the image.
+    /// Numbers in a line.
     pub width: usize,
-    /// Distance between rows.
+    /// Distance between lines.
     pub pitch: usize,
     /// Length of the output, without the rounding to whole vectors.
     pub flat: usize,
@@ -41,64 +40,60 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(rows: usize, width: usize, side: usize) -> Self {
-        let border = side / 2;
+    /// `lines` lines of `width` numbers for kernels of `taps` along a line.
+    pub(super) fn new(lines: usize, width: usize, taps: usize) -> Self {
+        let border = taps / 2;
         let pitch = width + border;
-        let flat = rows * pitch;
+        let flat = lines * pitch;
         let output = flat.next_multiple_of(16);
         // An odd number of cache lines keeps the channels from falling into
         // the same few cache sets.
         let odd = |n: usize| (n.div_ceil(16) | 1) * 16;
-        Self { rows, width, pitch, flat, input: odd(output + 2 * border * (pitch + 1)), output: odd(output) }
+        Self { width, pitch, flat, input: odd(output + 2 * border), output: odd(output) }
     }
 }
 
-/// One tile of the forward pass: `OUT` channels of `W` vectors of pixels.
+/// One tile of the forward pass: `OUT` channels of `W` vectors of pixels,
+/// added to what `out` holds unless it is the `first`.
 ///
 /// # Safety
 /// `x` must be readable for `c_in` channels at every tap, `weights` for
-/// `c_in * SIDE * SIDE * OUT` numbers, `bias` (if not null) for `OUT`, and `out`
-/// writable for `OUT` channels.
+/// `c_in * TAPS * OUT` numbers, and `out` writable for `OUT` channels.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn forward_tile<S: Simd, const OUT: usize, const W: usize, const SIDE: usize>(
+unsafe fn forward_tile<S: Simd, const OUT: usize, const W: usize, const TAPS: usize>(
     layout: &Layout,
     c_in: usize,
     x: *const f32,
     weights: *const f32,
-    bias: *const f32,
+    first: bool,
     out: *mut f32,
 ) {
     // SAFETY: all addresses are inside the ranges of the contract.
     unsafe {
         let mut sum = [[S::zero(); W]; OUT];
-        for (o, row) in sum.iter_mut().enumerate() {
-            for (i, v) in row.iter_mut().enumerate() {
-                *v = if bias.is_null() {
-                    S::load(out.add(o * layout.output + i * S::LANES))
-                } else {
-                    S::splat(bias.add(o))
-                };
+        if !first {
+            for (o, row) in sum.iter_mut().enumerate() {
+                for (i, v) in row.iter_mut().enumerate() {
+                    *v = S::load(out.add(o * layout.output + i * S::LANES));
+                }
             }
         }
         let mut weight = weights;
         let mut channel = x;
         for _ in 0..c_in {
-            for ky in 0..SIDE {
-                for kx in 0..SIDE {
-                    let at = channel.add(ky * layout.pitch + kx);
-                    let mut pixels = [S::zero(); W];
-                    for (i, p) in pixels.iter_mut().enumerate() {
-                        *p = S::load(at.add(i * S::LANES));
-                    }
-                    for (o, row) in sum.iter_mut().enumerate() {
-                        let w = S::splat(weight.add(o));
-                        for (v, p) in row.iter_mut().zip(pixels) {
-                            *v = S::multiply_add(p, w, *v);
-                        }
-                    }
-                    weight = weight.add(OUT);
+            for tap in 0..TAPS {
+                let at = channel.add(tap);
+                let mut pixels = [S::zero(); W];
+                for (i, p) in pixels.iter_mut().enumerate() {
+                    *p = S::load(at.add(i * S::LANES));
                 }
+                for (o, row) in sum.iter_mut().enumerate() {
+                    let w = S::set(*weight.add(o));
+                    for (v, p) in row.iter_mut().zip(pixels) {
+                        *v = S::multiply_add(p, w, *v);
+                    }
+                }
+                weight = weight.add(OUT);
             }
             channel = channel.add(layout.input);
         }
@@ -110,18 +105,17 @@ unsafe fn forward_tile<S: Simd, const OUT: usize, const W: usize, const SIDE: us
     }
 }
 
-/// One block of `OUT` output channels of a band.
+/// One block of `OUT` output channels.
 ///
 /// # Safety
-/// `x` must hold `c_in` channels, `weights` `c_in * SIDE * SIDE * OUT` numbers,
-/// `bias` `OUT` numbers and `out` `OUT` channels, all in the given layout.
+/// `x` must hold `c_in` channels, `weights` `c_in * TAPS * OUT` numbers and
+/// `out` `OUT` channels, all in the given layout.
 #[inline(always)]
-pub(super) unsafe fn forward_block<S: Simd, const OUT: usize, const SIDE: usize>(
+pub(super) unsafe fn forward_block<S: Simd, const OUT: usize, const TAPS: usize>(
     layout: &Layout,
     c_in: usize,
     x: *const f32,
     weights: *const f32,
-    bias: *const f32,
     out: *mut f32,
 ) {
     let vectors = layout.flat.div_ceil(S::LANES);
@@ -132,18 +126,18 @@ pub(super) unsafe fn forward_block<S: Simd, const OUT: usize, const SIDE: usize>
         // which the layout has room.
         unsafe {
             let x = x.add(first * layout.input);
-            let w = weights.add(first * SIDE * SIDE * OUT);
-            let b = if first == 0 { bias } else { core::ptr::null() };
+            let w = weights.add(first * TAPS * OUT);
+            let new = first == 0;
             let mut v = 0;
             while v + WIDE <= vectors {
                 let at = v * S::LANES;
-                forward_tile::<S, OUT, WIDE, SIDE>(layout, deep, x.add(at), w, b, out.add(at));
+                forward_tile::<S, OUT, WIDE, TAPS>(layout, deep, x.add(at), w, new, out.add(at));
                 v += WIDE;
             }
             let at = v * S::LANES;
             match vectors - v {
-                2 => forward_tile::<S, OUT, 2, SIDE>(layout, deep, x.add(at), w, b, out.add(at)),
-                1 => forward_tile::<S, OUT, 1, SIDE>(layout, deep, x.add(at), w, b, out.add(at)),
+                2 => forward_tile::<S, OUT, 2, TAPS>(layout, deep, x.add(at), w, new, out.add(at)),
+                1 => forward_tile::<S, OUT, 1, TAPS>(layout, deep, x.add(at), w, new, out.add(at)),
                 _ => {}
             }
         }
@@ -202,17 +196,17 @@ unsafe fn weight_tile<S: Simd, const OUT: usize>(
     }
 }
 
-/// The weight gradient of a band, added to `total`.
+/// The weight gradient, added to `total`.
 ///
-/// `total` is ordered by block of output channels, then by input channel and
-/// kernel row (or by group of three input channels where the kernel is 1x1),
-/// then as in [`weight_tile`].
+/// `total` is ordered by block of output channels, then by input channel (or by
+/// group of three input channels where the kernel has one tap), then as in
+/// [`weight_tile`].
 ///
 /// # Safety
 /// `x` must hold `c_in` channels and `dy` `blocks * OUT` in the given layout,
 /// and `total` the numbers described above.
 #[inline(always)]
-pub(super) unsafe fn weight_band<S: Simd, const OUT: usize, const SIDE: usize>(
+pub(super) unsafe fn weight_blocks<S: Simd, const OUT: usize, const TAPS: usize>(
     layout: &Layout,
     c_in: usize,
     blocks: usize,
@@ -221,7 +215,7 @@ pub(super) unsafe fn weight_band<S: Simd, const OUT: usize, const SIDE: usize>(
     total: *mut f32,
 ) {
     let vectors = layout.flat.div_ceil(S::LANES);
-    let rows = if SIDE == 3 { c_in * 3 } else { c_in.div_ceil(3) };
+    let rows = weight_rows(c_in, TAPS);
     let mut first = 0;
     while first < vectors {
         let run = RUN.min(vectors - first);
@@ -232,8 +226,8 @@ pub(super) unsafe fn weight_band<S: Simd, const OUT: usize, const SIDE: usize>(
                 let dy = dy.add(block * OUT * layout.output + first * S::LANES);
                 for row in 0..rows {
                     let x = x.add(first * S::LANES);
-                    let streams = if SIDE == 3 {
-                        let at = x.add((row / 3) * layout.input + (row % 3) * layout.pitch);
+                    let streams = if TAPS == 3 {
+                        let at = x.add(row * layout.input);
                         [at, at.add(1), at.add(2)]
                     } else {
                         let at = |i: usize| x.add((row * 3 + i).min(c_in - 1) * layout.input);
@@ -246,4 +240,9 @@ pub(super) unsafe fn weight_band<S: Simd, const OUT: usize, const SIDE: usize>(
         }
         first += run;
     }
+}
+
+/// How many groups of three streams [`weight_blocks`] reads.
+pub(super) fn weight_rows(c_in: usize, taps: usize) -> usize {
+    if taps == 3 { c_in } else { c_in.div_ceil(3) }
 }
