@@ -167,7 +167,7 @@ pub fn adapt(
     }
     let trained = work.path().join("run");
     let mut adapted = Model::from_path(&trained)?.open(device)?;
-    calibrate(&mut adapted, &Generator::new(judged, SEEDS[1])?, SAMPLES.0, &mut |_| {})?;
+    calibrate(&mut adapted, &[&Generator::new(judged, SEEDS[1])?], SAMPLES.0, &mut |_| {})?;
     let after = judge(&adapted)?;
     let mut adaptation = Adaptation { conditions, steps, before, after, folder: None };
     if after.is_worse_than(&before) {

@@ -1,33 +1,48 @@
-use crate::evaluate::evaluate_sample;
-use crate::{Error, LoadedModel, LocateSettings};
+use crate::evaluate::score_sample;
+use crate::{Error, LoadedModel, LocateSettings, Scale, locate};
 use adatom_formats::write_atomically;
 use adatom_library::Generator;
-use adatom_locate::Calibration;
-use adatom_network::ModelCard;
+use adatom_locate::{Calibration, Column, features};
+use adatom_network::{ModelCard, ScoreCalibration};
 use std::path::Path;
 
-/// Measures on `count` samples how the height of a peak in the map goes with the chance that it is
-/// a column, and makes that the model's score from now on.
+/// Measures on `count` samples of each generator how a peak of the map goes with the chance that it
+/// is a column, and makes that the model's score from now on. `progress` is told of each of
+/// two steps a sample.
 ///
 /// # Errors
 /// When a sample can't be made or the network can't be run.
 pub fn calibrate(
     model: &mut LoadedModel,
-    generator: &Generator,
+    generators: &[&Generator],
     count: u64,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
-    // Every peak, at the scale that the model chooses with the calibration it has.
-    let settings = LocateSettings { threshold: 0.0, ..LocateSettings::default() };
-    let mut verdicts = Vec::new();
-    for index in 0..count {
-        let result = evaluate_sample(&generator.sample(index)?, model, &settings)?;
-        verdicts
-            .extend(result.verdicts.iter().map(|(score, right)| (model.calibration.height(*score), *right)));
-        progress(index + 1);
+    let samples = generators
+        .iter()
+        .flat_map(|generator| (0..count).map(|index| generator.sample(index)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut done = 0;
+    // The trials that choose a scale need a calibration themselves: the first is made without them.
+    for scale in [Scale::Spacing, Scale::Auto] {
+        let settings = LocateSettings { scale, threshold: 0.0, ..LocateSettings::default() };
+        let mut verdicts = Vec::new();
+        for sample in &samples {
+            let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
+            let peaks =
+                located.columns.iter().map(|c| Column { x: c.x, y: c.y, score: c.peak, flags: Vec::new() });
+            let rights = score_sample(sample, &located).1;
+            let known = features(&peaks.collect::<Vec<_>>()).into_iter().zip(rights);
+            verdicts.extend(known.filter_map(|(features, right)| Some((features, right?))));
+            done += 1;
+            progress(done);
+        }
+        model.calibration = Calibration::fit(&verdicts);
     }
-    model.calibration = Calibration::fit(&verdicts);
-    model.card.calibration = model.calibration.points().to_vec();
+    model.card.calibration = ScoreCalibration {
+        weights: model.calibration.weights(),
+        points: model.calibration.points().to_vec(),
+    };
     Ok(())
 }
 

@@ -94,12 +94,12 @@ pub struct Group {
 }
 
 /// One sample's results.
-pub(crate) struct Result1 {
+struct Result1 {
     index: u64,
     structure: String,
     score: Score,
     /// Score of each found column that counts, and whether it is right.
-    pub(crate) verdicts: Vec<(f64, bool)>,
+    verdicts: Vec<(f64, bool)>,
     pixel_angstrom: f64,
     psnr_in_db: f64,
     psnr_out_db: f64,
@@ -150,7 +150,7 @@ pub fn evaluate(
     })
 }
 
-pub(crate) fn evaluate_sample(
+fn evaluate_sample(
     sample: &Sample,
     model: &LoadedModel,
     settings: &LocateSettings,
@@ -213,7 +213,7 @@ fn reliability<'a>(verdicts: impl Iterator<Item = &'a (f64, bool)>) -> Vec<Relia
 
 /// Located columns against the truth of a sample, by the rules of [`evaluate`], and of every
 /// column whether it is right; `None` where it does not count.
-fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Option<bool>>) {
+pub(crate) fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Option<bool>>) {
     let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
     let positions: Vec<(f64, f64)> = sample.columns.iter().map(|c| (c.x, c.y)).collect();
     let quarter = |nearest: f64| if nearest.is_finite() { 0.25 * nearest } else { sample.radius_px };

@@ -1,6 +1,6 @@
 use crate::{Error, LoadedModel, Scale, ScaleChoice, scale};
 use adatom_formats::PixelSize;
-use adatom_locate::{Column, Flag, Method, Resampling, Settings, locate as locate_in_map};
+use adatom_locate::{Column, Flag, Method, Resampling, Settings, features, locate as locate_in_map};
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
 use std::time::Instant;
@@ -11,7 +11,7 @@ const MAX_WORKING_PIXELS: f64 = 6.4e7;
 const MAX_WORKING_SIDE: f64 = 16384.0;
 
 /// Peaks lower than this part of a perfect one are never columns.
-pub(crate) const LOWEST_PEAK: f64 = 0.08;
+const LOWEST_PEAK: f32 = 0.08;
 
 /// Settings of [`locate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,8 +44,10 @@ pub struct LocatedColumn {
     /// Radius at half the height of the background-free image \[px\].
     pub radius_px: f64,
     /// The chance that the column is real, by the model's calibration; without one the height of
-    /// its peak in the Gaussian map.
+    /// its peak.
     pub score: f64,
+    /// Height of its peak in the Gaussian map, 0 to 1.
+    pub peak: f64,
     /// What to know about it.
     pub flags: Vec<Flag>,
 }
@@ -99,6 +101,8 @@ pub(crate) struct Pass {
     resampling: Resampling,
     maps: Maps,
     pub(crate) columns: Vec<Column>,
+    /// Height of each one's peak.
+    peaks: Vec<f64>,
 }
 
 /// Resamples by `factor`, runs the network and finds the columns.
@@ -127,11 +131,21 @@ pub(crate) fn work(
     let maps =
         model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
-    let lowest = model.calibration.height(settings.threshold).max(LOWEST_PEAK);
-    let localiser = Settings { method: settings.method, threshold: lowest as f32 };
+    let localiser = Settings { method: settings.method, threshold: LOWEST_PEAK };
     let mut columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
-    columns.iter_mut().for_each(|column| column.score = model.calibration.chance(column.score));
-    Ok(Pass { resampling, maps, columns })
+    let features = features(&columns);
+    let chances = features.iter().map(|f| model.calibration.chance(f));
+    let mut peaks = Vec::with_capacity(columns.len());
+    for (column, chance) in columns.iter_mut().zip(chances) {
+        peaks.push(column.score);
+        column.score = chance;
+    }
+    if settings.method != Method::Otsu {
+        let kept = |column: &Column| column.score >= settings.threshold;
+        peaks = columns.iter().zip(peaks).filter(|(column, _)| kept(column)).map(|(_, peak)| peak).collect();
+        columns.retain(kept);
+    }
+    Ok(Pass { resampling, maps, columns, peaks })
 }
 
 /// Brings columns back to the file's pixels and measures them there.
@@ -142,7 +156,8 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
     let (rows, columns) = image.dim();
     pass.columns
         .iter()
-        .map(|column| {
+        .zip(&pass.peaks)
+        .map(|(column, peak)| {
             let (x, y) = back.forward((column.x, column.y));
             let at = |map: &Array2<f32>| {
                 let row = (y.round().max(0.0) as usize).min(rows - 1);
@@ -175,6 +190,7 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
                 background,
                 radius_px,
                 score: column.score,
+                peak: *peak,
                 flags: column.flags.clone(),
             }
         })

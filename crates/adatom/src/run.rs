@@ -4,8 +4,8 @@ use crate::{Error, Model, WORKING_SPACING_PX, write_card};
 use adatom_formats::{write_atomically, write_png_rgb8};
 use adatom_library::Generator;
 use adatom_network::{
-    Checkpoint, DeviceChoice, ModelCard, NetworkError, Observer, OnTheFly, Outcome, StepReport, TrainConfig,
-    Trainer, validation_loss,
+    Checkpoint, DeviceChoice, ModelCard, NetworkError, Observer, OnTheFly, Outcome, ScoreCalibration,
+    StepReport, TrainConfig, Trainer, validation_loss,
 };
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -207,7 +207,7 @@ impl Keeper<'_> {
             working_spacing_px: WORKING_SPACING_PX,
             input_normalisation:
                 "(image - mean) / standard deviation, both over the whole image after resampling".to_owned(),
-            calibration: Vec::new(),
+            calibration: ScoreCalibration::default(),
             validation: serde_json::Value::Null,
             limits: Vec::new(),
         };

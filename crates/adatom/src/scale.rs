@@ -26,12 +26,18 @@ const TRIAL_PX: (f64, f64) = (256.0, 512.0);
 /// Another scale is taken when it is worth more by this part, and by this number of columns.
 const BETTER: (f64, f64) = (0.03, 0.5);
 
+/// Columns of a lower score count against a scale. Low enough for two doubtful columns to be worth
+/// more than the sure one that they are merged into at a smaller scale.
+const DOUBT: f64 = 0.25;
+
 /// How an image is scaled for the network.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Scale {
-    /// By its own column spacing.
+    /// By its own column spacing and by trials.
     #[default]
     Auto,
+    /// By its own column spacing alone, or 1 where there is none.
+    Spacing,
     /// By this factor.
     Fixed(f64),
 }
@@ -47,10 +53,9 @@ pub struct ScaleChoice {
     pub corrected: bool,
 }
 
-/// What the columns of a trial are worth: expected true ones minus expected false ones, a score
-/// taken as the chance to be true.
+/// What the columns of a trial are worth: each its score beyond [`DOUBT`].
 fn worth(columns: &[Column]) -> f64 {
-    columns.iter().map(|column| 2.0 * column.score - 1.0).sum()
+    columns.iter().map(|column| column.score - DOUBT).sum()
 }
 
 /// Chooses the scale for `image`: the one at which the network is surest of its columns among that
@@ -65,6 +70,7 @@ pub(crate) fn choose(
     settings: &LocateSettings,
     warnings: &mut Vec<String>,
 ) -> Result<ScaleChoice, Error> {
+    let limited = |factor: f64| factor.clamp(SCALES.0, SCALES.1);
     let measured = match settings.scale {
         Scale::Fixed(factor) if (SCALES.0..=SCALES.1).contains(&factor) => {
             return Ok(ScaleChoice { factor, measured: None, corrected: false });
@@ -76,9 +82,13 @@ pub(crate) fn choose(
                 expected: "auto or a number from 0.02 to 8",
             });
         }
+        Scale::Spacing => {
+            let measured = column_spacing(image);
+            let factor = measured.map_or(1.0, |spacing| limited(WORKING_SPACING_PX / spacing.pixels));
+            return Ok(ScaleChoice { factor, measured, corrected: false });
+        }
         Scale::Auto => column_spacing(image),
     };
-    let limited = |factor: f64| factor.clamp(SCALES.0, SCALES.1);
     let candidates: Vec<f64> = match measured {
         Some(spacing) => {
             let first = WORKING_SPACING_PX / spacing.pixels;

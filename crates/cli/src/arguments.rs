@@ -121,14 +121,14 @@ pub struct Calibrate {
     /// A training's folder or a .safetensors file, whose card is rewritten
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
-    /// Built-in recipe or TOML file
-    #[arg(long, default_value = "paper")]
-    pub recipe: String,
+    /// Built-in recipes or TOML files
+    #[arg(long, value_delimiter = ',', default_value = "paper,training")]
+    pub recipes: Vec<String>,
     /// Seed of the samples
     #[arg(long, default_value_t = 3)]
     pub seed: u64,
-    /// Number of samples
-    #[arg(long, default_value_t = 400)]
+    /// Number of samples of each recipe
+    #[arg(long, default_value_t = 300)]
     pub count: u64,
     /// Where the network runs
     #[arg(long, value_enum, default_value = "auto")]

@@ -235,15 +235,20 @@ pub fn calibrate(options: &args::Calibrate) -> Done {
     if !(1..=10_000_000).contains(&options.count) {
         return Err(Failure::usage(format!("--count {}: give 1 to 10000000", options.count)));
     }
-    let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let generators = options
+        .recipes
+        .iter()
+        .map(|recipe| Generator::new(Recipe::open(recipe)?, options.seed))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut model = Model::from_path(&options.model)?.open(options.device.into())?;
     let mut bar = Bar::new("calibrating");
-    let count = options.count;
-    adatom::calibrate(&mut model, &generator, count, &mut |done| bar.show(done as f64 / count as f64))?;
+    let steps = 2.0 * (options.count * generators.len() as u64) as f64;
+    let generators: Vec<&Generator> = generators.iter().collect();
+    adatom::calibrate(&mut model, &generators, options.count, &mut |done| bar.show(done as f64 / steps))?;
     bar.clear();
     let card = Model::card_path(&options.model);
     adatom::write_card(model.card(), &card)?;
-    say(&format!("calibrated on {count} samples: {}", card.display()));
+    say(&format!("calibrated: {}", card.display()));
     Ok(())
 }
 

@@ -1,129 +1,255 @@
-/// Spacing of the heights at which a calibration is kept.
-const STEP: f64 = 0.025;
-/// Columns and false columns that every height is given beforehand, half and half, so that few
+use crate::{Column, median_nearest_distance};
+use std::collections::HashMap;
+
+/// Evidence is kept between these logits, and the chance at so many steps between them.
+const LOGITS: (f64, f64) = (-6.0, 10.0);
+const BINS: usize = 40;
+/// Columns and false columns that every step is given beforehand, half and half, so that few
 /// observations claim no certainty.
 const PRIOR: f64 = 1.0;
+/// Neighbours that a column's peak is compared with.
+const NEIGHBOURS: usize = 6;
+/// Peaks of this height and lower are alike.
+const LOWEST: f64 = 0.02;
+/// Weights of the logistic regression: a constant and one a feature.
+const WEIGHTS: usize = 4;
 
-/// The chance that a column is real, by the height of its peak in the map: straight between
-/// `[height, chance]` pairs that rise in both. Without pairs the chance is the height.
+/// What a column's peak says of its being real: the logarithm of its height, that of its height
+/// over its neighbours' median, and the distance to its nearest neighbour over the median of all.
+pub type Features = [f64; WEIGHTS - 1];
+
+/// The features of every column.
+pub fn features(columns: &[Column]) -> Vec<Features> {
+    let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
+    let height = |i: usize| columns[i].score.max(LOWEST);
+    let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
+    let Some(apart) = apart else { return (0..columns.len()).map(|i| [height(i).ln(), 0.0, 0.0]).collect() };
+    let size = 2.0 * apart;
+    let cell = |(x, y): (f64, f64)| ((x / size).floor() as i64, (y / size).floor() as i64);
+    let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
+    for (index, position) in positions.iter().enumerate() {
+        cells.entry(cell(*position)).or_default().push(index);
+    }
+    (0..columns.len())
+        .map(|i| {
+            let (cx, cy) = cell(positions[i]);
+            let around = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (cx + dx, cy + dy)));
+            let mut near: Vec<(f64, usize)> = around
+                .filter_map(|at| cells.get(&at))
+                .flatten()
+                .filter(|j| **j != i)
+                .map(|&j| ((positions[i].0 - positions[j].0).hypot(positions[i].1 - positions[j].1), j))
+                .collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0));
+            near.truncate(NEIGHBOURS);
+            let nearest = near.first().map_or(1.2, |n| (n.0 / apart).min(1.2));
+            let mut heights: Vec<f64> = near.iter().map(|n| height(n.1)).collect();
+            heights.sort_by(f64::total_cmp);
+            let typical = heights.get(heights.len() / 2).copied().unwrap_or(height(i));
+            [height(i).ln(), (height(i) / typical).ln(), nearest - 1.0]
+        })
+        .collect()
+}
+
+/// The chance that a column is real, from its [`features`]: a logistic regression, and on top of
+/// it straight lines between `[evidence, chance]` pairs that rise in both. Without weights the
+/// chance is the height.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Calibration {
+    weights: Option<[f64; WEIGHTS]>,
     points: Vec<[f64; 2]>,
 }
 
 impl Calibration {
-    /// A calibration that was kept; `None` unless all pairs lie in 0 to 1 and rise in both numbers.
-    pub fn from_points(points: Vec<[f64; 2]>) -> Option<Self> {
+    /// A calibration that was kept; `None` unless all numbers are finite and all pairs lie in 0 to
+    /// 1 and rise in both numbers.
+    pub fn from_parts(weights: Option<[f64; WEIGHTS]>, points: Vec<[f64; 2]>) -> Option<Self> {
         let rise = points.windows(2).all(|pair| (0..2).all(|i| pair[0][i] < pair[1][i]));
         let within = points.iter().flatten().all(|v| (0.0..=1.0).contains(v));
-        (rise && within).then_some(Self { points })
+        let finite = weights.iter().flatten().all(|w| w.is_finite());
+        (rise && within && finite).then_some(Self { weights, points })
     }
 
-    /// Fits the chance to columns of known height that are right or wrong: the best monotone
-    /// function in the sense of least squares (pool adjacent violators), at steps of the height.
-    pub fn fit(verdicts: &[(f64, bool)]) -> Self {
-        let bins = (1.0 / STEP).round() as usize;
-        let mut counts = vec![[0.0_f64; 2]; bins];
-        for &(height, right) in verdicts {
-            let bin = ((height.clamp(0.0, 1.0) / STEP) as usize).min(bins - 1);
-            counts[bin][0] += f64::from(u8::from(right));
-            counts[bin][1] += 1.0;
-        }
-        // Blocks of neighbouring bins: right ones, all, number of bins.
-        let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
-        for [right, all] in counts {
-            if all == 0.0 {
-                match blocks.last_mut() {
-                    Some(last) => last.2 += 1,
-                    None => blocks.push((0.0, PRIOR, 1)),
-                }
-                continue;
-            }
-            blocks.push((right + 0.5 * PRIOR, all + PRIOR, 1));
-            while let [.., (r0, n0, _), (r1, n1, _)] = blocks.as_slice()
-                && r0 / n0 > r1 / n1
-            {
-                if let (Some(last), Some(before)) = (blocks.pop(), blocks.last_mut()) {
-                    *before = (before.0 + last.0, before.1 + last.1, before.2 + last.2);
-                }
-            }
-        }
-        let mut points = vec![[0.0, 0.0]];
-        let mut bin = 0;
-        for (right, all, width) in blocks {
-            let chance = right / all;
-            for edge in [bin as f64 + 0.5, (bin + width) as f64 - 0.5] {
-                let height = edge * STEP;
-                // Both must rise for the inverse to exist.
-                let before = points[points.len() - 1];
-                if height > before[0] {
-                    points.push([height, chance.max(before[1] + 1e-6).min(1.0)]);
-                }
-            }
-            bin += width;
-        }
-        Self { points }
-    }
-
-    /// The chance that a column of this height is real.
-    pub fn chance(&self, height: f64) -> f64 {
-        interpolate(&self.points, height, [0, 1]).clamp(0.0, 1.0)
-    }
-
-    /// The height of a column with this chance.
-    pub fn height(&self, chance: f64) -> f64 {
-        interpolate(&self.points, chance, [1, 0])
+    /// The regression's weights.
+    pub fn weights(&self) -> Option<[f64; WEIGHTS]> {
+        self.weights
     }
 
     /// The pairs.
     pub fn points(&self) -> &[[f64; 2]] {
         &self.points
     }
-}
 
-/// Straight between points, constant outside; the value itself where there are none.
-fn interpolate(points: &[[f64; 2]], value: f64, [from, to]: [usize; 2]) -> f64 {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return value };
-    if value <= first[from] {
-        return first[to];
-    }
-    for pair in points.windows(2) {
-        if value <= pair[1][from] {
-            let part = (value - pair[0][from]) / (pair[1][from] - pair[0][from]);
-            return pair[0][to] + part * (pair[1][to] - pair[0][to]);
+    /// The chance that a column is real.
+    pub fn chance(&self, features: &Features) -> f64 {
+        match self.weights {
+            Some(weights) => interpolate(&self.points, evidence(&weights, features)).clamp(0.0, 1.0),
+            None => features[0].exp().min(1.0),
         }
     }
-    last[to]
+
+    /// Fits the chance to columns that are right or wrong.
+    pub fn fit(verdicts: &[(Features, bool)]) -> Self {
+        let weights = regress(verdicts);
+        let known: Vec<(f64, bool)> =
+            verdicts.iter().map(|(features, right)| (evidence(&weights, features), *right)).collect();
+        Self { weights: Some(weights), points: isotonic(&known) }
+    }
+}
+
+/// The regression's logit, from 0 to 1 between its bounds.
+fn evidence(weights: &[f64; WEIGHTS], features: &Features) -> f64 {
+    let logit = weights[0] + weights[1..].iter().zip(features).map(|(w, f)| w * f).sum::<f64>();
+    ((logit - LOGITS.0) / (LOGITS.1 - LOGITS.0)).clamp(0.0, 1.0)
+}
+
+/// Logistic regression by Newton's method, held a little by a ridge.
+fn regress(verdicts: &[(Features, bool)]) -> [f64; WEIGHTS] {
+    const RIDGE: f64 = 0.1;
+    const STEPS: usize = 30;
+    let mut weights = [0.0; WEIGHTS];
+    for _ in 0..STEPS {
+        let mut gradient = weights.map(|w| -RIDGE * w);
+        let mut curvature = [[0.0; WEIGHTS]; WEIGHTS];
+        (0..WEIGHTS).for_each(|i| curvature[i][i] = RIDGE);
+        for (features, right) in verdicts {
+            let row = [1.0, features[0], features[1], features[2]];
+            let logit: f64 = weights.iter().zip(&row).map(|(w, f)| w * f).sum();
+            let chance = 1.0 / (1.0 + (-logit).exp());
+            for i in 0..WEIGHTS {
+                gradient[i] += (f64::from(u8::from(*right)) - chance) * row[i];
+                for j in 0..WEIGHTS {
+                    curvature[i][j] += chance * (1.0 - chance) * row[i] * row[j];
+                }
+            }
+        }
+        let step = solve(curvature, gradient);
+        weights.iter_mut().zip(step).for_each(|(w, s)| *w += s.clamp(-2.0, 2.0));
+    }
+    weights
+}
+
+/// Cholesky's way for a positive definite matrix.
+fn solve(matrix: [[f64; WEIGHTS]; WEIGHTS], right: [f64; WEIGHTS]) -> [f64; WEIGHTS] {
+    let mut lower = [[0.0; WEIGHTS]; WEIGHTS];
+    for i in 0..WEIGHTS {
+        for j in 0..=i {
+            let known: f64 = (0..j).map(|k| lower[i][k] * lower[j][k]).sum();
+            let rest = matrix[i][j] - known;
+            lower[i][j] = if i == j { rest.max(1e-12).sqrt() } else { rest / lower[j][j] };
+        }
+    }
+    let mut result = right;
+    for i in 0..WEIGHTS {
+        let known: f64 = (0..i).map(|k| lower[i][k] * result[k]).sum();
+        result[i] = (result[i] - known) / lower[i][i];
+    }
+    for i in (0..WEIGHTS).rev() {
+        let known: f64 = (i + 1..WEIGHTS).map(|k| lower[k][i] * result[k]).sum();
+        result[i] = (result[i] - known) / lower[i][i];
+    }
+    result
+}
+
+/// The best monotone function in the sense of least squares (pool adjacent violators), at steps of
+/// the evidence.
+fn isotonic(verdicts: &[(f64, bool)]) -> Vec<[f64; 2]> {
+    let mut counts = vec![[0.0_f64; 2]; BINS];
+    for &(evidence, right) in verdicts {
+        let bin = ((evidence * BINS as f64) as usize).min(BINS - 1);
+        counts[bin][0] += f64::from(u8::from(right));
+        counts[bin][1] += 1.0;
+    }
+    // Blocks of neighbouring bins: right ones, all, number of bins.
+    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
+    for [right, all] in counts {
+        if all == 0.0 {
+            match blocks.last_mut() {
+                Some(last) => last.2 += 1,
+                None => blocks.push((0.0, PRIOR, 1)),
+            }
+            continue;
+        }
+        blocks.push((right + 0.5 * PRIOR, all + PRIOR, 1));
+        while let [.., (r0, n0, _), (r1, n1, _)] = blocks.as_slice()
+            && r0 / n0 > r1 / n1
+        {
+            if let (Some(last), Some(before)) = (blocks.pop(), blocks.last_mut()) {
+                *before = (before.0 + last.0, before.1 + last.1, before.2 + last.2);
+            }
+        }
+    }
+    let mut points = vec![[0.0, 0.0]];
+    let mut bin = 0;
+    for (right, all, width) in blocks {
+        let chance = right / all;
+        for edge in [bin as f64 + 0.5, (bin + width) as f64 - 0.5] {
+            let evidence = edge / BINS as f64;
+            // Both must rise for the inverse to exist.
+            let before = points[points.len() - 1];
+            if evidence > before[0] {
+                points.push([evidence, chance.max(before[1] + 1e-6).min(1.0)]);
+            }
+        }
+        bin += width;
+    }
+    points
+}
+
+/// Straight between points, constant outside.
+fn interpolate(points: &[[f64; 2]], value: f64) -> f64 {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return value };
+    if value <= first[0] {
+        return first[1];
+    }
+    for pair in points.windows(2) {
+        if value <= pair[1][0] {
+            let part = (value - pair[0][0]) / (pair[1][0] - pair[0][0]);
+            return pair[0][1] + part * (pair[1][1] - pair[0][1]);
+        }
+    }
+    last[1]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Columns of height h are right with chance h²: 40,000 of them tell it to 0.03.
+    fn draw(i: u32) -> f64 {
+        f64::from(i.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
+    }
+
+    /// Columns are right with the logistic chance of twice their second feature, cubed: no
+    /// logistic function of it. 40,000 of them tell it to 0.03.
     #[test]
     fn a_known_chance_is_recovered() {
-        let verdicts: Vec<(f64, bool)> = (0..40_000_u32)
+        let chance = |f: f64| (1.0 / (1.0 + (-2.0 * f).exp())).powi(3);
+        let verdicts: Vec<(Features, bool)> = (0..40_000_u32)
             .map(|i| {
-                let height = f64::from(i % 200) / 200.0;
-                let draw = f64::from(i.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
-                (height, draw < height * height)
+                let f = f64::from(i % 400) / 100.0 - 2.0;
+                ([-0.5, f, 0.1 * draw(i + 7)], draw(i) < chance(f))
             })
             .collect();
         let calibration = Calibration::fit(&verdicts);
-        for height in [0.2, 0.5, 0.8, 0.95] {
-            let chance = calibration.chance(height);
-            assert!((chance - height * height).abs() < 0.03, "{height}: {chance}");
-            assert!((calibration.height(chance) - height).abs() < 0.02);
+        for f in [-1.0, 0.0, 0.7, 1.8] {
+            let found = calibration.chance(&[-0.5, f, 0.05]);
+            assert!((found - chance(f)).abs() < 0.03, "{f}: {found} not {}", chance(f));
         }
+        let kept = Calibration::from_parts(calibration.weights(), calibration.points().to_vec());
+        assert_eq!(kept, Some(calibration));
+        assert!(Calibration::from_parts(None, vec![[0.0, 0.0], [0.5, 0.0]]).is_none());
     }
 
     #[test]
     fn without_observations_the_chance_is_the_height() {
-        assert_eq!(Calibration::default().chance(0.3), 0.3);
-        assert_eq!(Calibration::default().height(0.7), 0.7);
-        assert!(Calibration::from_points(vec![[0.0, 0.0], [0.5, 0.0]]).is_none());
-        let all_right = Calibration::fit(&[(0.5, true); 10]);
-        assert!(all_right.chance(0.9) > 0.9 && all_right.chance(0.0) < 0.1);
+        let column = |x: f64, score: f64| Column { x, y: 0.0, score, flags: Vec::new() };
+        let columns = [column(0.0, 0.9), column(10.0, 0.8), column(14.0, 0.2)];
+        let features = features(&columns);
+        for (column, features) in columns.iter().zip(&features) {
+            assert!((Calibration::default().chance(features) - column.score).abs() < 1e-12);
+        }
+        // The last is lower than its neighbours.
+        assert!(features[2][1] < -1.0 && features[0][1] >= 0.0);
+        assert!(super::features(&columns[..1])[0][1] == 0.0);
     }
 }

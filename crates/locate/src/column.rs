@@ -6,6 +6,8 @@ use std::collections::HashMap;
 /// A basin that rises less than this part of its peak above the pass to a higher one is a ripple
 /// of that one.
 const RIPPLE: f32 = 0.06;
+/// Height of the pass from which on two columns touch.
+const TOUCHING: f32 = 0.075;
 /// Part of its peak above which a basin's pixels enter the weighted centre.
 const FOOT: f32 = 0.25;
 
@@ -211,7 +213,7 @@ fn basins(map: &Array2<f32>, threshold: f32) -> Vec<Basin> {
                     } else {
                         for side in [lower, highest] {
                             basins[side].pass = basins[side].pass.max(value);
-                            basins[side].split |= value > threshold * 0.5;
+                            basins[side].split |= value > TOUCHING;
                         }
                     }
                 }

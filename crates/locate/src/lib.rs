@@ -12,7 +12,7 @@ mod resample;
 mod score;
 mod spacing;
 
-pub use calibration::Calibration;
+pub use calibration::{Calibration, Features, features};
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
 pub use otsu::otsu_threshold;

@@ -25,4 +25,4 @@ pub use infer::{Inference, Maps};
 pub use normalise::Normalisation;
 pub use train::{Observer, Outcome, StepReport, Trainer, validation_loss};
 pub use unet::Unet;
-pub use weights::{ModelCard, Parameter, Weights};
+pub use weights::{ModelCard, Parameter, ScoreCalibration, Weights};

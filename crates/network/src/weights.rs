@@ -206,15 +206,25 @@ pub struct ModelCard {
     pub working_spacing_px: f64,
     /// What the input normalisation is.
     pub input_normalisation: String,
-    /// Height of a column's peak in the map against the chance that it is real, in pairs.
+    /// How the chance that a column is real follows from its peak.
     #[serde(default)]
-    pub calibration: Vec<[f64; 2]>,
+    pub calibration: ScoreCalibration,
     /// Results on validation sets, filled in by whoever measured them.
     #[serde(default)]
     pub validation: serde_json::Value,
     /// What the weights are known not to do well.
     #[serde(default)]
     pub limits: Vec<String>,
+}
+
+/// The numbers of a localiser's calibration.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ScoreCalibration {
+    /// Weights of a logistic regression: constant, logarithm of the height, of the height over
+    /// the neighbours', and distance to the nearest column over the usual one, less one.
+    pub weights: Option<[f64; 4]>,
+    /// Its logit, scaled to 0 to 1, against the chance.
+    pub points: Vec<[f64; 2]>,
 }
 
 #[cfg(test)]
