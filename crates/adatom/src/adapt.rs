@@ -20,8 +20,6 @@ use std::time::Instant;
 
 /// Seeds of the samples trained on, calibrated on and held back.
 const SEEDS: [u64; 3] = [101, 102, 103];
-/// Samples that a model is calibrated on, and that it is judged by before and after.
-const SAMPLES: (u64, u64) = (40, 60);
 /// Side of a sample for training \[px\].
 const SIDE: usize = 128;
 /// Columns of lattice that a sample to be judged by shows, about, and its sides \[px\].
@@ -50,6 +48,8 @@ pub struct AdaptRequest<'a> {
     pub image: Option<&'a Array2<f32>>,
     /// Time to train \[min\].
     pub minutes: f64,
+    /// Held-back samples that the models are judged by; as many others calibrate the new one.
+    pub samples: u64,
     /// Where to write the new model.
     pub folder: &'a Path,
     /// The model to start from.
@@ -113,6 +113,13 @@ pub fn adapt(
             expected: "0.05 to 1440",
         });
     }
+    if !(1..=10_000).contains(&request.samples) {
+        return Err(Error::Setting {
+            name: "samples",
+            value: request.samples.to_string(),
+            expected: "1 to 10000",
+        });
+    }
     let output = OutputFolder::create(request.folder)?;
     let device = request.device;
     let model = request.model.clone().open(device)?;
@@ -127,7 +134,7 @@ pub fn adapt(
     let held_back = Generator::new(judged.clone(), SEEDS[2])?;
     let settings = LocateSettings::default();
     let judge = |model: &LoadedModel| -> Result<Judgement, Error> {
-        Ok(Judgement::of(&evaluate(&held_back, SAMPLES.1, model, &settings, &mut |_| {})?))
+        Ok(Judgement::of(&evaluate(&held_back, request.samples, model, &settings, &mut |_| {})?))
     };
     let before = judge(&model)?;
     let generator =
@@ -167,7 +174,7 @@ pub fn adapt(
     }
     let trained = work.path().join("run");
     let mut adapted = Model::from_path(&trained)?.open(device)?;
-    calibrate(&mut adapted, &[&Generator::new(judged, SEEDS[1])?], SAMPLES.0, &mut |_| {})?;
+    calibrate(&mut adapted, &[&Generator::new(judged, SEEDS[1])?], request.samples, &mut |_| {})?;
     let after = judge(&adapted)?;
     let mut adaptation = Adaptation { conditions, steps, before, after, folder: None };
     if after.is_worse_than(&before) {

@@ -196,12 +196,12 @@ pub struct Adapt {
     #[arg(long, value_name = "CIF")]
     pub structure: String,
     /// Zone axis, such as 110 or "1 -1 0"
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub zone: String,
-    /// Beam energy
+    /// Beam energy in kV
     #[arg(long)]
     pub energy_kv: f64,
-    /// Convergence semi-angle
+    /// Convergence semi-angle in mrad
     #[arg(long)]
     pub semiangle_mrad: f64,
     /// Pixel size of your images, such as 0.1A, 10pm or 0.01nm [default: that of --image]
@@ -213,9 +213,12 @@ pub struct Adapt {
     /// Frame of an image file with several, from 0
     #[arg(long)]
     pub frame: Option<usize>,
-    /// Time to train
+    /// Minutes to train
     #[arg(long, default_value_t = 5.0)]
     pub minutes: f64,
+    /// Held-back samples to judge the models by
+    #[arg(long, default_value_t = 60)]
+    pub samples: u64,
     /// Folder for the new model
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,

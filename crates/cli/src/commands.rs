@@ -349,6 +349,7 @@ pub fn adapt(options: &args::Adapt) -> Done {
             pixel_size,
             image: image.as_ref().map(|image| &image.data),
             minutes: options.minutes,
+            samples: options.samples,
             folder: &options.output,
             model: read_model(&options.network)?,
             device: options.network.device.into(),
