@@ -3,8 +3,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, s};
 use std::collections::BTreeMap;
 
-/// Side of a tile without its overlap \[px\].
-const TILE: usize = 512;
+/// Side of a square tile with its overlap \[px\]; others have at most as many pixels.
+const TILE: usize = 864;
 
 /// The restored images and maps of an image, in its own pixels and unit.
 pub type Maps = BTreeMap<Task, Array2<f32>>;
@@ -23,10 +23,11 @@ impl Inference {
         Self { network: Unet::for_inference(&weights, device), weights, device: device.clone(), tile: TILE }
     }
 
-    /// With another tile side, rounded up to the network's stride.
+    /// With tiles of at most as many pixels as a square of this side, the overlap included; the
+    /// smallest tile is one of the network's stride and its overlap.
     #[must_use]
     pub fn with_tile(mut self, tile: usize) -> Self {
-        self.tile = tile.max(1).next_multiple_of(self.weights.config().stride());
+        self.tile = tile;
         self
     }
 
@@ -52,14 +53,16 @@ impl Inference {
         let normalisation = Normalisation::of(image);
         let mut maps: Maps =
             config.tasks.iter().map(|task| (*task, Array2::zeros((height, width)))).collect();
-        let tiles: Vec<(usize, usize)> = (0..height)
-            .step_by(self.tile)
-            .flat_map(|top| (0..width).step_by(self.tile).map(move |left| (top, left)))
-            .collect();
         let overlap = config.reach();
+        let (tile_rows, tile_columns) =
+            tile_size([height, width], self.tile * self.tile, overlap, config.stride());
+        let tiles: Vec<(usize, usize)> = (0..height)
+            .step_by(tile_rows)
+            .flat_map(|top| (0..width).step_by(tile_columns).map(move |left| (top, left)))
+            .collect();
         for (done, &(top, left)) in tiles.iter().enumerate() {
-            let rows = self.tile.min(height - top);
-            let columns = self.tile.min(width - left);
+            let rows = tile_rows.min(height - top);
+            let columns = tile_columns.min(width - left);
             let size = |core: usize| core.next_multiple_of(config.stride()) + 2 * overlap;
             let (tile_height, tile_width) = (size(rows), size(columns));
             let mut input = Vec::with_capacity(tile_height * tile_width);
@@ -91,6 +94,36 @@ impl Inference {
         }
         Ok(maps)
     }
+}
+
+/// Rows and columns of the tiles, without their overlap, for which all tiles together have the
+/// fewest pixels, of those with at most `most` pixels each; of equals the flattest.
+fn tile_size(image: [usize; 2], most: usize, overlap: usize, stride: usize) -> (usize, usize) {
+    // Equal parts of a side of the image, and that side of their tiles.
+    let part = |side: usize, parts: usize| {
+        let core = side.div_ceil(parts).next_multiple_of(stride);
+        (core, core + 2 * overlap)
+    };
+    let smallest = |side: usize| side.div_ceil(stride).max(1);
+    let mut best = (stride, stride);
+    let mut fewest = usize::MAX;
+    for down in 1..=smallest(image[0]) {
+        let (rows, tall) = part(image[0], down);
+        // The fewest tiles side by side that are small enough.
+        let Some(fits) = (most / tall).checked_sub(2 * overlap).map(|core| core / stride * stride) else {
+            continue;
+        };
+        if fits == 0 {
+            continue;
+        }
+        let across = image[1].div_ceil(fits).max(1);
+        let (columns, wide) = part(image[1], across);
+        let pixels = down * across * tall * wide;
+        if pixels <= fewest {
+            (best, fewest) = ((rows, columns), pixels);
+        }
+    }
+    best
 }
 
 /// Index of a sequence continued by reflection about its first and last element.
@@ -125,12 +158,22 @@ mod tests {
             ((r * 7 + c * 13) % 31) as f32 + (r as f32 * 0.3).sin()
         });
         let whole = Inference::new(weights.clone(), &device).maps(&image, |_, _| {}).unwrap();
-        let tiled = Inference::new(weights, &device).with_tile(20).maps(&image, |_, _| {}).unwrap();
+        let tiled = Inference::new(weights, &device).with_tile(60).maps(&image, |_, _| {}).unwrap();
         for task in Task::ALL {
             let scale = whole[&task].iter().fold(0.0_f32, |a, v| a.max(v.abs()));
             let apart = (&whole[&task] - &tiled[&task]).iter().fold(0.0_f32, |a, v| a.max(v.abs()));
             assert!(apart <= 1e-4 * scale, "{task:?}: {apart} of {scale}");
         }
+    }
+
+    #[test]
+    fn tiles_are_few_and_small_enough() {
+        assert_eq!(tile_size([512, 512], 864 * 864, 56, 8), (512, 512));
+        assert_eq!(tile_size([1024, 1024], 864 * 864, 56, 8), (512, 1024));
+        let (rows, columns) = tile_size([4096, 4096], 864 * 864, 56, 8);
+        assert!((rows + 112) * (columns + 112) <= 864 * 864, "{rows} by {columns}");
+        assert_eq!(tile_size([9, 9], 1, 56, 8), (8, 8));
+        assert_eq!(tile_size([1, 1], 864 * 864, 56, 8), (8, 8));
     }
 
     #[test]

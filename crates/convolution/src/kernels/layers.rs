@@ -15,6 +15,20 @@ const CHUNK: usize = 2048;
 /// Independent sums, so that the compiler can keep them in vectors.
 const LANES: usize = 32;
 
+/// Pooled numbers whose gradient is computed together.
+const POOLED: usize = 16;
+
+/// `dy` at the first largest of two by two pixels, zero at the others.
+#[inline(always)]
+fn pooled_gradient(a: [f32; 2], b: [f32; 2], dy: f32) -> [[f32; 2]; 2] {
+    let first = (a[0] >= a[1]) & (a[0] >= b[0]) & (a[0] >= b[1]);
+    let second = !first & (a[1] >= b[0]) & (a[1] >= b[1]);
+    let third = !first & !second & (b[0] >= b[1]);
+    let fourth = !first & !second & !third;
+    let keep = |wanted: bool| if wanted { dy } else { 0.0 };
+    [[keep(first), keep(second)], [keep(third), keep(fourth)]]
+}
+
 /// Defines functions whose bodies are compiled for each instruction set.
 macro_rules! multiversion {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)? $body:block)*) => {
@@ -115,8 +129,8 @@ multiversion! {
 
     /// The larger of each two by two pixels of two rows.
     fn pool_row(above: &[f32], below: &[f32], y: &mut [MaybeUninit<f32>]) {
-        for ((y, a), b) in y.iter_mut().zip(above.chunks_exact(2)).zip(below.chunks_exact(2)) {
-            let larger = |a: f32, b: f32| if b > a { b } else { a };
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        for ((y, a), b) in y.iter_mut().zip(above.as_chunks::<2>().0).zip(below.as_chunks::<2>().0) {
             y.write(larger(larger(a[0], a[1]), larger(b[0], b[1])));
         }
     }
@@ -129,16 +143,29 @@ multiversion! {
         to_above: &mut [MaybeUninit<f32>],
         to_below: &mut [MaybeUninit<f32>]
     ) {
-        let from = above.chunks_exact(2).zip(below.chunks_exact(2));
-        let to = to_above.chunks_exact_mut(2).zip(to_below.chunks_exact_mut(2));
-        for ((dy, (a, b)), (da, db)) in dy.iter().zip(from).zip(to) {
-            let first = a[0] >= a[1] && a[0] >= b[0] && a[0] >= b[1];
-            let second = !first && a[1] >= b[0] && a[1] >= b[1];
-            let third = !first && !second && b[0] >= b[1];
-            da[0].write(if first { *dy } else { 0.0 });
-            da[1].write(if second { *dy } else { 0.0 });
-            db[0].write(if third { *dy } else { 0.0 });
-            db[1].write(if first || second || third { 0.0 } else { *dy });
+        let n = dy.len();
+        let (above, below) = (&above.as_chunks::<2>().0[..n], &below.as_chunks::<2>().0[..n]);
+        let to_above = &mut to_above.as_chunks_mut::<2>().0[..n];
+        let to_below = &mut to_below.as_chunks_mut::<2>().0[..n];
+        let mut done = 0;
+        // In groups whose size is known, the compiler separates the columns in
+        // registers; bits decide which number is kept, for want of branches.
+        while done + POOLED <= n {
+            let mut to = [[[0.0f32; 2]; POOLED]; 2];
+            for i in 0..POOLED {
+                let at = done + i;
+                [to[0][i], to[1][i]] = pooled_gradient(above[at], below[at], dy[at]);
+            }
+            for i in 0..POOLED {
+                to_above[done + i] = to[0][i].map(MaybeUninit::new);
+                to_below[done + i] = to[1][i].map(MaybeUninit::new);
+            }
+            done += POOLED;
+        }
+        for at in done..n {
+            let [a, b] = pooled_gradient(above[at], below[at], dy[at]);
+            to_above[at] = a.map(MaybeUninit::new);
+            to_below[at] = b.map(MaybeUninit::new);
         }
     }
 

@@ -471,7 +471,7 @@ fn gradient<const SIDE: usize>(
     let shares = tasks.min(SHARES);
     let groups = (2 * rayon::current_num_threads()).div_ceil(shares).min(blocks);
     let range = |group: usize| group * blocks / groups..(group + 1) * blocks / groups;
-    let totals: Vec<Vec<f32>> = (0..shares * groups)
+    let mut totals: Vec<Vec<f32>> = (0..shares * groups)
         .into_par_iter()
         .with_max_len(1)
         .map(|at| {
@@ -517,24 +517,36 @@ fn gradient<const SIDE: usize>(
         })
         .collect();
 
+    // The shares of a group, added to the first.
+    let mut others = totals.split_off(groups);
+    for (at, total) in totals.iter_mut().enumerate() {
+        let parts: Vec<Vec<f32>> = others.iter_mut().skip(at).step_by(groups).map(core::mem::take).collect();
+        total.par_chunks_mut(4096).enumerate().for_each(|(chunk, total)| {
+            for part in &parts {
+                for (sum, v) in total.iter_mut().zip(&part[4096 * chunk..]) {
+                    *sum += v;
+                }
+            }
+        });
+    }
+
     let taps = SIDE * SIDE;
     let group_of: Vec<usize> = (0..groups).flat_map(|group| range(group).map(move |_| group)).collect();
     let mut dw = vec![0.0; c_out * c_in * taps];
     dw.par_chunks_mut(c_in * taps).enumerate().for_each(|(o, dw)| {
         let group = group_of[o / block];
-        let range = range(group);
-        let sum = |line: usize, row: usize, stream: usize| -> f64 {
+        let (range, total) = (range(group), &totals[group]);
+        let sum = |line: usize, row: usize, stream: usize| {
             let b = o / block - range.start;
-            let at = (((line * range.len() + b) * rows + row) * 3 + stream) * block + o % block;
-            totals.iter().skip(group).step_by(groups).map(|total| f64::from(total[at])).sum()
+            total[(((line * range.len() + b) * rows + row) * 3 + stream) * block + o % block]
         };
         for (i, dw) in dw.chunks_mut(taps).enumerate() {
             if SIDE == 1 {
-                dw[0] = sum(0, i / 3, i % 3) as f32;
+                dw[0] = sum(0, i / 3, i % 3);
                 continue;
             }
             for tap in 0..3 {
-                let lines: [f64; LINES] = core::array::from_fn(|line| sum(line, i, tap));
+                let lines: [f32; LINES] = core::array::from_fn(|line| sum(line, i, tap));
                 for (row, v) in filter_gradient(lines).into_iter().enumerate() {
                     dw[3 * row + tap] = v;
                 }

@@ -30,8 +30,9 @@ pub(super) fn filter(taps: [f32; 3]) -> [f32; LINES] {
 }
 
 /// The gradients of three taps from those of the factors.
-pub(super) fn filter_gradient(factors: [f64; LINES]) -> [f32; 3] {
-    core::array::from_fn(|tap| FILTER.iter().zip(factors).map(|(row, g)| row[tap] * g).sum::<f64>() as f32)
+pub(super) fn filter_gradient(factors: [f32; LINES]) -> [f32; 3] {
+    let products = |tap: usize| FILTER.iter().zip(factors).map(move |(row, g)| row[tap] * f64::from(g));
+    core::array::from_fn(|tap| products(tap).sum::<f64>() as f32)
 }
 
 /// Something computed at each place along rows.
