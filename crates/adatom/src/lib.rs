@@ -33,6 +33,7 @@ pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
 pub use locate::{LocateSettings, Located, LocatedColumn, locate};
 pub use model::{LoadedModel, Model};
+pub use plot::reliability_plot;
 pub use report::{Summary, overlay, write_results};
 pub use run::{Progress, TrainRequest, TrainSource, checkpoint_seed, train};
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};

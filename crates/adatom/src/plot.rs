@@ -1,5 +1,6 @@
-//! The training curve as a picture.
+//! The training curve and the reliability of scores as pictures.
 
+use crate::Reliability;
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
 use ndarray::Array3;
 
@@ -61,4 +62,52 @@ pub(crate) fn loss_curves(series: &[Series]) -> Array3<u8> {
         canvas.text(left, top, 1, &series.name, BLACK);
     }
     canvas.pixels
+}
+
+/// Side of the reliability plot \[px\].
+const SIDE: usize = 560;
+
+/// The part of columns that is right over their score, against the diagonal on which a chance
+/// lies; the size of a mark goes with the logarithm of the number of columns.
+pub fn reliability_plot(bins: &[Reliability]) -> Array3<u8> {
+    let mut canvas = Canvas::new(SIDE, SIDE, WHITE);
+    let length = SIDE as f64 - LEFT - RIGHT;
+    let (x, y) = (|v: f64| LEFT + v * length, |v: f64| TOP + (1.0 - v) * length);
+    for tick in 0..=5 {
+        let value = f64::from(tick) / 5.0;
+        canvas.line((x(value), y(0.0)), (x(value), y(1.0)), 1.0, GRID);
+        canvas.line((x(0.0), y(value)), (x(1.0), y(value)), 1.0, GRID);
+        let label = format!("{value:.1}");
+        let width = Canvas::text_width(2, &label);
+        canvas.text(x(value) as i64 - width / 2, y(0.0) as i64 + 8, 2, &label, BLACK);
+        canvas.text(LEFT as i64 - 10 - width, y(value) as i64 - 8, 2, &label, BLACK);
+    }
+    canvas.line((x(0.0), y(0.0)), (x(1.0), y(1.0)), 1.5, GRID.map(|v| v - 80));
+    let points: Vec<(f64, f64)> = bins.iter().map(|bin| (x(bin.score), y(bin.right))).collect();
+    points.windows(2).for_each(|pair| canvas.line(pair[0], pair[1], 1.5, COLOURS[1]));
+    for (bin, point) in bins.iter().zip(&points) {
+        let radius = 2.5 + 1.2 * (bin.count as f64).log10();
+        canvas.ring(point.0, point.1, radius, 2.0, COLOURS[2]);
+    }
+    canvas.text(SIDE as i64 / 2, SIDE as i64 - 28, 2, "score", BLACK);
+    canvas.text(8, 4, 2, "right", BLACK);
+    canvas.pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Marks lie where score and part say: here on the diagonal's middle and at its end.
+    #[test]
+    fn marks_lie_at_score_and_part() {
+        let bin = |v: f64| Reliability { score: v, right: v, count: 100 };
+        let picture = reliability_plot(&[bin(0.5), bin(1.0)]);
+        let length = SIDE as f64 - LEFT - RIGHT;
+        for v in [0.5, 1.0] {
+            let (x, y) = ((LEFT + v * length) as usize, (TOP + (1.0 - v) * length) as usize);
+            let ring = (0..8).any(|r| picture[(y, x + r, 0)] == COLOURS[2][0]);
+            assert!(ring, "{v}");
+        }
+    }
 }

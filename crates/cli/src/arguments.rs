@@ -107,6 +107,9 @@ pub struct Evaluate {
     /// Number of samples
     #[arg(long, default_value_t = 500)]
     pub count: u64,
+    /// Write a plot of how often columns of a score are right to this PNG
+    #[arg(long, value_name = "FILE")]
+    pub reliability: Option<PathBuf>,
     #[command(flatten)]
     pub localiser: Localiser,
     #[command(flatten)]

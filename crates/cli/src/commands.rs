@@ -5,7 +5,7 @@ use adatom::{
     AdaptRequest, Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest,
     TrainSource,
 };
-use adatom_formats::{OutputFolder, PixelSize};
+use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, Recipe, material_names, recipe_names};
 use adatom_locate::Method;
 use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
@@ -196,6 +196,9 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
         bar.show(done as f64 / count as f64)
     })?;
     bar.clear();
+    if let Some(path) = &options.reliability {
+        write_png_rgb8(path, &adatom::reliability_plot(&evaluation.reliability))?;
+    }
     if options.json {
         say_json(&serde_json::to_value(&evaluation).unwrap_or_default());
         return Ok(());
