@@ -1,6 +1,6 @@
 """The U-Net of `adatom-network` in PyTorch and ONNX Runtime, timed in turn with ours.
 
-    network.py SPEED CACHE ROUNDS    all cases, as a table (SPEED: our example `speed`)
+    network.py SPEED CACHE ROUNDS [CASE...]    a table of all or some cases (SPEED: our example `speed`)
     network.py --case PEER CASE REPEATS MODEL    one case in this process, as JSON
 """
 
@@ -137,7 +137,7 @@ def one(peer, case, repeats, model):
     print(json.dumps({"case": case, "ms": 1e3 * seconds, "peak_mb": peak_memory()}))
 
 
-def compare(speed, cache, rounds):
+def compare(speed, cache, rounds, wanted):
     model = os.path.join(cache, "unet.onnx")
     if not os.path.exists(model):
         subprocess.run([sys.executable, __file__, "--export", model], check=True)
@@ -163,6 +163,7 @@ def compare(speed, cache, rounds):
         "train": ["adatom", "torch"],
         "tiles4096": ["adatom"],
     }
+    cases = {case: peers for case, peers in cases.items() if case == "gemm" or case in (wanted or cases)}
     for turn in range(rounds):
         for case, peers in cases.items():
             # Tiles are about memory: once is enough.
@@ -191,4 +192,4 @@ if __name__ == "__main__":
     elif sys.argv[1] == "--export":
         export(sys.argv[2])
     else:
-        compare(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        compare(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:])

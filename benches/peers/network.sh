@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares the speed and memory of the network with PyTorch and ONNX Runtime:
 #
-#     benches/peers/network.sh [ROUNDS]
+#     benches/peers/network.sh [ROUNDS [CASE...]]
 #
 # PyTorch and ONNX Runtime come from PyPI into a virtual environment in ADATOM_PEERS (about 3 GB;
 # by default $TMPDIR/adatom-peers), our side is built in release mode. THREADS (2) threads each.
@@ -17,4 +17,6 @@ cargo build --release --locked -p adatom-network --example speed
 # A forced kernel choice of OpenBLAS would not be a fair comparison.
 unset OPENBLAS_CORETYPE
 target=${CARGO_TARGET_DIR:-target}
-exec "$peers/venv/bin/python" benches/peers/network.py "$target/release/examples/speed" "$peers" "${1:-3}"
+rounds=${1:-3}
+[ $# -eq 0 ] || shift
+exec "$peers/venv/bin/python" benches/peers/network.py "$target/release/examples/speed" "$peers" "$rounds" "$@"
