@@ -153,28 +153,25 @@ def reliability(scores, hits):
 def blobs(image, sigma):
     """Positions and heights of a matched filter's maxima, in standard deviations of its output."""
     filtered = -gaussian_laplace(image.astype(np.float64), sigma)
-    # Brighter areas are noisier: the median absolute deviation of each neighbourhood, smoothed.
-    spread = 1.4826 * gaussian_filter(np.abs(filtered), 8 * sigma)
-    filtered /= np.maximum(spread, 1e-12)
-    peaks = (filtered == maximum_filter(filtered, 2 * round(sigma) + 1)) & (filtered > 1.5)
+    # Brighter areas are noisier: the mean absolute value around, as a standard deviation.
+    filtered /= np.maximum(1.2533 * gaussian_filter(np.abs(filtered), 8 * sigma), 1e-12)
+    peaks = (filtered == maximum_filter(filtered, 2 * round(sigma) + 1)) & (filtered > 3)
     y, x = np.nonzero(peaks)
     return np.column_stack([x, y]).astype(float), filtered[y, x]
 
 
 def run_peer(name, files):
     best = (0.0, 0.0, 0.0)
-    for sigma in (1.5, 2.0, 2.5, 3.0, 3.5):
+    for sigma in (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0):
         scores, hits, count = [], [], 0
         for entry in files:
             path = DATA / entry["file"]
             labels = read_xy(path.parent / "labels" / entry["labels"])
             found, score = blobs(read_image(path), sigma)
-            # Pairs are made anew for the best cut: weak maxima must not take a strong one's label.
-            strong = score > 2.5
             hit = np.zeros(len(found), bool)
-            hit[np.nonzero(strong)[0][pair(labels, found[strong], tolerance_px(labels, entry["pixel_nm"]))[1]]] = True
-            scores.append(score[strong])
-            hits.append(hit[strong])
+            hit[pair(labels, found, tolerance_px(labels, entry["pixel_nm"]))[1]] = True
+            scores.append(score)
+            hits.append(hit)
             count += len(labels)
         cut, f1 = best_cut(np.concatenate(scores), np.concatenate(hits), count)
         best = max(best, (f1, sigma, cut))
@@ -262,6 +259,8 @@ def run_crystals(files, options, work):
                 try:
                     found, score, report = locate(source, work / path.stem, options, scale, entry["pixel_nm"])
                 except Failed:
+                    if path.suffix in (".tif", ".png"):
+                        raise
                     how, source = "converted", convert(path, work)
                     found, score, report = locate(source, work / path.stem, options, scale, entry["pixel_nm"])
                 image = read_image(source if source.suffix in (".tif", ".png") else convert(path, work))
