@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
-    /// The GPU if this program was built for one and one is there, else the CPU.
+    /// The GPU if this program was built for one and one is there, else the CPU. A GPU that is
+    /// imitated in software does not count: the CPU's own path is much faster.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// The GPU; an error if there is none.
+    /// The GPU, be it imitated in software; an error if there is none.
     Gpu,
 }
 
@@ -24,25 +25,45 @@ impl DeviceChoice {
     pub fn open(self) -> Result<Device, NetworkError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
-            Self::Gpu => gpu(),
-            Self::Auto => Ok(gpu().unwrap_or_else(|_| Device::flex())),
+            Self::Gpu => gpu(Software::Too),
+            Self::Auto => Ok(gpu(Software::Not).unwrap_or_else(|_| Device::flex())),
         }
     }
 }
 
+/// Whether an adapter that is a program on the CPU is good enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Software {
+    Too,
+    Not,
+}
+
+/// The best adapter.
 #[cfg(feature = "gpu")]
-fn gpu() -> Result<Device, NetworkError> {
-    // The runtime panics, on first use, where it finds no adapter.
-    std::panic::catch_unwind(|| {
-        let device = Device::wgpu(burn::tensor::DeviceKind::default());
-        let _ = burn::tensor::Tensor::<1>::zeros([1], &device).into_data();
-        device
-    })
-    .map_err(|_| NetworkError::Device { wanted: "gpu", reason: "no graphics adapter was found".to_owned() })
+fn gpu(software: Software) -> Result<Device, NetworkError> {
+    use burn::tensor::wgpu::{WgpuBackend, wgpu::DeviceType};
+    use std::sync::OnceLock;
+
+    // Left alone, the runtime would fall back to OpenGL, on which nothing here is tested.
+    let api = if cfg!(target_vendor = "apple") { WgpuBackend::Metal } else { WgpuBackend::Vulkan };
+
+    // The runtime can be initialised only once. With each device goes whether it is software.
+    static OPENED: OnceLock<Result<(Device, bool), String>> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| {
+        let (device, setup) =
+            Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|error| error.to_string())?;
+        Ok((device, setup.adapter.get_info().device_type == DeviceType::Cpu))
+    });
+    let missing = |reason: &str| NetworkError::Device { wanted: "gpu", reason: reason.to_owned() };
+    match opened {
+        Ok((_, true)) if software == Software::Not => Err(missing("the only adapter is software")),
+        Ok((device, _)) => Ok(device.clone()),
+        Err(reason) => Err(missing(reason)),
+    }
 }
 
 #[cfg(not(feature = "gpu"))]
-fn gpu() -> Result<Device, NetworkError> {
+fn gpu(_: Software) -> Result<Device, NetworkError> {
     let reason = "this program was built without the cargo feature \"gpu\"".to_owned();
     Err(NetworkError::Device { wanted: "gpu", reason })
 }

@@ -6,7 +6,7 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 /// Part of a batch's statistics in the running ones.
-const MOMENTUM: f32 = 0.03;
+pub(crate) const MOMENTUM: f32 = 0.03;
 
 /// AdamW (Loshchilov and Hutter 2019) on plain arrays, with a limit on the norm of the whole
 /// gradient and a moving average of the weights in the same pass. Its state is arrays by name,
@@ -51,8 +51,7 @@ impl Optimiser {
                 *w -= decay * *w + rate * (*m / correct1) / ((*v / correct2).sqrt() + EPSILON);
             }
         }
-        // Early on the average would remember the random start: its memory grows with time.
-        let keep = (config.average_decay as f32).min((1.0 + step as f32) / (10.0 + step as f32));
+        let keep = 1.0 - renewal(step, config);
         for ((_, kept), (_, now)) in average.parameters_mut().zip(weights.parameters()) {
             for (kept, now) in kept.values.iter_mut().zip(&now.values) {
                 *kept = keep * *kept + (1.0 - keep) * now;
@@ -62,13 +61,25 @@ impl Optimiser {
     }
 }
 
-/// Moves the running statistics of block `name` towards a batch's.
-pub(crate) fn update_statistics(weights: &mut Weights, name: &str, mean: &[f32], variance: &[f32]) {
+/// Part of the weights, and of a batch's statistics, that enters their moving average in a step.
+/// Early on the average would remember the random start: its memory grows with time.
+pub(crate) fn renewal(step: u64, config: &TrainConfig) -> f32 {
+    1.0 - (config.average_decay as f32).min((1.0 + step as f32) / (10.0 + step as f32))
+}
+
+/// Moves the running statistics of block `name` by the part `momentum` towards a batch's.
+pub(crate) fn update_statistics(
+    weights: &mut Weights,
+    name: &str,
+    mean: &[f32],
+    variance: &[f32],
+    momentum: f32,
+) {
     for (part, batch) in [("running_mean", mean), ("running_var", variance)] {
         let wanted = format!("{name}.{part}");
         if let Some((_, parameter)) = weights.parameters_mut().find(|(name, _)| **name == wanted) {
             for (running, batch) in parameter.values.iter_mut().zip(batch) {
-                *running += MOMENTUM * (batch - *running);
+                *running += momentum * (batch - *running);
             }
         }
     }

@@ -2,23 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use adatom_network::{
     Checkpoint, DeviceChoice, Loss, NetworkConfig, NetworkError, Observer, Outcome, Schedule, Source,
     StepReport, Task, TrainConfig, Trainer, TrainingSample,
 };
 use burn::tensor::{Device, Tensor, TensorData};
+use support::{on_every_device, on_the_gpu};
 
 const SIDE: usize = 16;
-
-/// The CPU, or what `ADATOM_TEST_DEVICE=gpu` asks for.
-fn device() -> Device {
-    let choice = if std::env::var("ADATOM_TEST_DEVICE").is_ok_and(|d| d == "gpu") {
-        DeviceChoice::Gpu
-    } else {
-        DeviceChoice::Cpu
-    };
-    choice.open().unwrap()
-}
 
 /// Spots at pseudo-random places whose label is the image without its offset.
 struct Spots {
@@ -77,46 +70,66 @@ fn config(steps: u64) -> TrainConfig {
 
 #[test]
 fn the_loss_falls() {
-    let device = device();
-    let mut trainer = Trainer::new(config(60), "spots".into(), &device).unwrap();
-    let mut log = Log::default();
-    assert_eq!(trainer.run(&Spots { broken_from: u64::MAX }, &mut log).unwrap(), Outcome::Finished);
-    assert!(log.losses[59] < 0.1 * log.losses[0], "{} to {}", log.losses[0], log.losses[59]);
+    on_every_device(|device| {
+        let mut trainer = Trainer::new(config(60), "spots".into(), device).unwrap();
+        let mut log = Log::default();
+        assert_eq!(trainer.run(&Spots { broken_from: u64::MAX }, &mut log).unwrap(), Outcome::Finished);
+        assert!(log.losses[59] < 0.1 * log.losses[0], "{} to {}", log.losses[0], log.losses[59]);
+    });
+}
+
+/// The devices sum in another order: some 1e-7 of the loss at first, which Adam's steps may amplify.
+#[test]
+fn every_device_learns_the_same() {
+    let losses = |device: &Device| {
+        let (mut trainer, mut log) = (Trainer::new(config(20), "s".into(), device).unwrap(), Log::default());
+        trainer.run(&Spots { broken_from: u64::MAX }, &mut log).unwrap();
+        log.losses
+    };
+    let expected = losses(&DeviceChoice::Cpu.open().unwrap());
+    on_the_gpu(|gpu| {
+        for (step, (loss, expected)) in losses(gpu).iter().zip(&expected).enumerate() {
+            assert!((loss - expected).abs() <= 1e-4 * expected, "step {step}: {loss}, not {expected}");
+        }
+    });
 }
 
 /// Through bytes, as after a kill: every loss and every weight is the same to the last bit.
 #[test]
 fn a_resumed_training_is_the_uninterrupted_one() {
-    let device = device();
-    let source = Spots { broken_from: u64::MAX };
-    let (mut whole, mut through) = (Trainer::new(config(20), "s".into(), &device).unwrap(), Log::default());
-    whole.run(&source, &mut through).unwrap();
-    let (mut first, mut log) = (Trainer::new(config(20), "s".into(), &device).unwrap(), Log::default());
-    log.stop_at = Some(7);
-    assert_eq!(first.run(&source, &mut log).unwrap(), Outcome::Stopped);
-    let bytes = log.checkpoints.last().unwrap().to_bytes().unwrap();
-    let mut second = Trainer::resume(Checkpoint::from_bytes(&bytes, "kept").unwrap(), &device);
-    log.stop_at = None;
-    second.run(&source, &mut log).unwrap();
-    assert_eq!(log.losses, through.losses);
-    assert_eq!(second.state(), whole.state());
+    on_every_device(|device| {
+        let source = Spots { broken_from: u64::MAX };
+        let (mut whole, mut through) =
+            (Trainer::new(config(20), "s".into(), device).unwrap(), Log::default());
+        whole.run(&source, &mut through).unwrap();
+        let (mut first, mut log) = (Trainer::new(config(20), "s".into(), device).unwrap(), Log::default());
+        log.stop_at = Some(7);
+        assert_eq!(first.run(&source, &mut log).unwrap(), Outcome::Stopped);
+        let bytes = log.checkpoints.last().unwrap().to_bytes().unwrap();
+        let mut second = Trainer::resume(Checkpoint::from_bytes(&bytes, "kept").unwrap(), device);
+        log.stop_at = None;
+        second.run(&source, &mut log).unwrap();
+        assert_eq!(log.losses, through.losses);
+        assert_eq!(second.state(), whole.state());
+    });
 }
 
 #[test]
 fn a_loss_that_is_no_number_stops_the_training_and_leaves_the_last_good_checkpoint() {
-    let device = device();
-    let mut trainer = Trainer::new(config(20), "s".into(), &device).unwrap();
-    let mut log = Log::default();
-    // Sample 14 belongs to step 8.
-    let error = trainer.run(&Spots { broken_from: 14 }, &mut log).unwrap_err();
-    assert!(matches!(error, NetworkError::Diverged { step: 8, checkpoint: 5, .. }), "{error}");
-    assert_eq!(log.checkpoints.last().unwrap().step(), 5);
-    assert!(log.checkpoints.last().unwrap().average().is_finite());
+    on_every_device(|device| {
+        let mut trainer = Trainer::new(config(20), "s".into(), device).unwrap();
+        let mut log = Log::default();
+        // Sample 14 belongs to step 8.
+        let error = trainer.run(&Spots { broken_from: 14 }, &mut log).unwrap_err();
+        assert!(matches!(error, NetworkError::Diverged { step: 8, checkpoint: 5, .. }), "{error}");
+        assert_eq!(log.checkpoints.last().unwrap().step(), 5);
+        assert!(log.checkpoints.last().unwrap().average().is_finite());
+    });
 }
 
 #[test]
 fn a_checkpoint_refuses_hostile_bytes() {
-    let device = device();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let trainer = Trainer::new(config(3), "s".into(), &device).unwrap();
     let bytes = trainer.state().to_bytes().unwrap();
     for bad in [&b""[..], &[7; 100][..], &bytes[..bytes.len() - 9]] {
@@ -128,7 +141,6 @@ fn a_checkpoint_refuses_hostile_bytes() {
 /// Inference folds the batch norms into the convolutions: against plain loops.
 #[test]
 fn a_one_level_network_equals_its_convolutions_by_hand() {
-    let device = device();
     let shape = NetworkConfig { widths: vec![1], tasks: vec![Task::NoNoise] };
     let mut weights = adatom_network::Weights::new(shape, 4).unwrap();
     for (name, parameter) in weights.parameters_mut() {
@@ -164,10 +176,12 @@ fn a_one_level_network_equals_its_convolutions_by_hand() {
             .collect();
     }
     let head = value("head.weight")[0];
-    let network = adatom_network::Unet::for_inference(&weights, &device);
-    let input = Tensor::<4>::from_data(TensorData::new(image, [1, 1, 5, 6]), &device);
-    let output = network.forward(input).unwrap().0.into_data().try_to_vec::<f32>().unwrap();
-    for (a, b) in output.iter().zip(&expected) {
-        assert!((a - (head * b + 0.1)).abs() < 1e-5, "{a} not {}", head * b + 0.1);
-    }
+    on_every_device(|device| {
+        let network = adatom_network::Unet::for_inference(&weights, device);
+        let input = Tensor::<4>::from_data(TensorData::new(image.clone(), [1, 1, 5, 6]), device);
+        let output = network.forward(input).unwrap().0.into_data().try_to_vec::<f32>().unwrap();
+        for (a, b) in output.iter().zip(&expected) {
+            assert!((a - (head * b + 0.1)).abs() < 1e-5, "{a} not {}", head * b + 0.1);
+        }
+    });
 }
