@@ -2,7 +2,7 @@ use crate::evaluate::score_sample;
 use crate::{Error, LoadedModel, LocateSettings, Scale, locate};
 use adatom_formats::write_atomically;
 use adatom_library::Generator;
-use adatom_locate::{Calibration, Column, features};
+use adatom_locate::Calibration;
 use adatom_network::{ModelCard, ScoreCalibration};
 use std::path::Path;
 
@@ -29,10 +29,8 @@ pub fn calibrate(
         let mut verdicts = Vec::new();
         for sample in &samples {
             let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
-            let peaks =
-                located.columns.iter().map(|c| Column { x: c.x, y: c.y, score: c.peak, flags: Vec::new() });
             let rights = score_sample(sample, &located).1;
-            let known = features(&peaks.collect::<Vec<_>>()).into_iter().zip(rights);
+            let known = located.columns.iter().map(|c| c.features).zip(rights);
             verdicts.extend(known.filter_map(|(features, right)| Some((features, right?))));
             done += 1;
             progress(done);

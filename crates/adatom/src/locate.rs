@@ -1,6 +1,8 @@
 use crate::{Error, LoadedModel, Scale, ScaleChoice, scale};
 use adatom_formats::PixelSize;
-use adatom_locate::{Column, Flag, Method, Resampling, Settings, features, locate as locate_in_map};
+use adatom_locate::{
+    Column, Features, Flag, Method, Resampling, Settings, features, locate as locate_in_map,
+};
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
 use std::time::Instant;
@@ -26,7 +28,7 @@ pub struct LocateSettings {
 
 impl Default for LocateSettings {
     fn default() -> Self {
-        Self { scale: Scale::default(), method: Method::default(), threshold: 0.5 }
+        Self { scale: Scale::default(), method: Method::default(), threshold: 0.3 }
     }
 }
 
@@ -46,8 +48,8 @@ pub struct LocatedColumn {
     /// The chance that the column is real, by the model's calibration; without one the height of
     /// its peak.
     pub score: f64,
-    /// Height of its peak in the Gaussian map, 0 to 1.
-    pub peak: f64,
+    /// What the score was calculated from.
+    pub features: Features,
     /// What to know about it.
     pub flags: Vec<Flag>,
 }
@@ -100,9 +102,14 @@ pub fn locate(
 pub(crate) struct Pass {
     resampling: Resampling,
     maps: Maps,
-    pub(crate) columns: Vec<Column>,
-    /// Height of each one's peak.
-    peaks: Vec<f64>,
+    pub(crate) columns: Vec<Found>,
+}
+
+/// A column of the map and the chance that it is real.
+pub(crate) struct Found {
+    pub(crate) column: Column,
+    pub(crate) score: f64,
+    features: Features,
 }
 
 /// Resamples by `factor`, runs the network and finds the columns.
@@ -132,20 +139,17 @@ pub(crate) fn work(
         model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
     let localiser = Settings { method: settings.method, threshold: LOWEST_PEAK };
-    let mut columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
+    let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
     let features = features(&columns);
-    let chances = features.iter().map(|f| model.calibration.chance(f));
-    let mut peaks = Vec::with_capacity(columns.len());
-    for (column, chance) in columns.iter_mut().zip(chances) {
-        peaks.push(column.score);
-        column.score = chance;
-    }
+    let mut columns: Vec<Found> = columns
+        .into_iter()
+        .zip(features)
+        .map(|(column, features)| Found { column, features, score: model.calibration.chance(&features) })
+        .collect();
     if settings.method != Method::Otsu {
-        let kept = |column: &Column| column.score >= settings.threshold;
-        peaks = columns.iter().zip(peaks).filter(|(column, _)| kept(column)).map(|(_, peak)| peak).collect();
-        columns.retain(kept);
+        columns.retain(|found| found.score >= settings.threshold);
     }
-    Ok(Pass { resampling, maps, columns, peaks })
+    Ok(Pass { resampling, maps, columns })
 }
 
 /// Brings columns back to the file's pixels and measures them there.
@@ -156,8 +160,7 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
     let (rows, columns) = image.dim();
     pass.columns
         .iter()
-        .zip(&pass.peaks)
-        .map(|(column, peak)| {
+        .map(|Found { column, score, features }| {
             let (x, y) = back.forward((column.x, column.y));
             let at = |map: &Array2<f32>| {
                 let row = (y.round().max(0.0) as usize).min(rows - 1);
@@ -189,8 +192,8 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
                 intensity: mean - background,
                 background,
                 radius_px,
-                score: column.score,
-                peak: *peak,
+                score: *score,
+                features: *features,
                 flags: column.flags.clone(),
             }
         })

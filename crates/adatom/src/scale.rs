@@ -1,8 +1,8 @@
 //! The scale at which the network sees an image.
 
-use crate::locate::work;
+use crate::locate::{Found, work};
 use crate::{Error, LoadedModel, LocateSettings};
-use adatom_locate::{Column, Spacing, column_spacing, median_nearest_distance};
+use adatom_locate::{Spacing, column_spacing, median_nearest_distance};
 use ndarray::{Array2, s};
 use serde::Serialize;
 
@@ -54,8 +54,8 @@ pub struct ScaleChoice {
 }
 
 /// What the columns of a trial are worth: each its score beyond [`DOUBT`].
-fn worth(columns: &[Column]) -> f64 {
-    columns.iter().map(|column| column.score - DOUBT).sum()
+fn worth(columns: &[Found]) -> f64 {
+    columns.iter().map(|found| found.score - DOUBT).sum()
 }
 
 /// Chooses the scale for `image`: the one at which the network is surest of its columns among that
@@ -110,7 +110,7 @@ pub(crate) fn choose(
     let middle = middle(image, side);
     // Doubtful columns count against a scale.
     let settings = LocateSettings { threshold: 0.0, ..*settings };
-    let trial = |factor: f64| -> Result<(f64, f64, Vec<Column>), Error> {
+    let trial = |factor: f64| -> Result<(f64, f64, Vec<Found>), Error> {
         let columns = work(&middle, aspect, factor, model, &settings, &mut |_| {})?.columns;
         Ok((factor, worth(&columns), columns))
     };
@@ -123,7 +123,7 @@ pub(crate) fn choose(
             best = other;
         }
     }
-    let positions: Vec<(f64, f64)> = best.2.iter().map(|c| (c.x, c.y)).collect();
+    let positions: Vec<(f64, f64)> = best.2.iter().map(|found| (found.column.x, found.column.y)).collect();
     if let Some(nearest) = median_nearest_distance(&positions)
         && positions.len() >= ENOUGH_COLUMNS
         && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)

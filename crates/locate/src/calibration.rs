@@ -1,4 +1,4 @@
-use crate::{Column, median_nearest_distance};
+use crate::{Column, Flag, median_nearest_distance};
 use std::collections::HashMap;
 
 /// Evidence is kept between these logits, and the chance at so many steps between them.
@@ -12,18 +12,30 @@ const NEIGHBOURS: usize = 6;
 /// Peaks of this height and lower are alike.
 const LOWEST: f64 = 0.02;
 /// Weights of the logistic regression: a constant and one a feature.
-const WEIGHTS: usize = 4;
+const WEIGHTS: usize = 5;
 
-/// What a column's peak says of its being real: the logarithm of its height, that of its height
-/// over its neighbours' median, and the distance to its nearest neighbour over the median of all.
+/// What a column's peak says of its being real: the logarithms of its height, of its height over
+/// its neighbours' median and of its mass, and the distance to its nearest neighbour over the
+/// median of all, less one.
 pub type Features = [f64; WEIGHTS - 1];
 
 /// The features of every column.
 pub fn features(columns: &[Column]) -> Vec<Features> {
     let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
-    let height = |i: usize| columns[i].score.max(LOWEST);
+    let height = |i: usize| columns[i].height.max(LOWEST);
+    // What the border cuts off is made up for by the usual mass of a peak of that height.
+    let whole = columns.iter().filter(|c| !c.flags.contains(&Flag::Border));
+    let mut stoutness: Vec<f64> = whole.map(|c| c.mass / c.height.max(LOWEST)).collect();
+    stoutness.sort_by(f64::total_cmp);
+    let usual = stoutness.get(stoutness.len() / 2).copied().unwrap_or(0.0);
+    let mass = |i: usize| {
+        let made_up = if columns[i].flags.contains(&Flag::Border) { usual * height(i) } else { 0.0 };
+        columns[i].mass.max(made_up).max(LOWEST).ln()
+    };
     let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
-    let Some(apart) = apart else { return (0..columns.len()).map(|i| [height(i).ln(), 0.0, 0.0]).collect() };
+    let Some(apart) = apart else {
+        return (0..columns.len()).map(|i| [height(i).ln(), 0.0, mass(i), 0.0]).collect();
+    };
     let size = 2.0 * apart;
     let cell = |(x, y): (f64, f64)| ((x / size).floor() as i64, (y / size).floor() as i64);
     let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
@@ -46,7 +58,7 @@ pub fn features(columns: &[Column]) -> Vec<Features> {
             let mut heights: Vec<f64> = near.iter().map(|n| height(n.1)).collect();
             heights.sort_by(f64::total_cmp);
             let typical = heights.get(heights.len() / 2).copied().unwrap_or(height(i));
-            [height(i).ln(), (height(i) / typical).ln(), nearest - 1.0]
+            [height(i).ln(), (height(i) / typical).ln(), mass(i), nearest - 1.0]
         })
         .collect()
 }
@@ -113,7 +125,7 @@ fn regress(verdicts: &[(Features, bool)]) -> [f64; WEIGHTS] {
         let mut curvature = [[0.0; WEIGHTS]; WEIGHTS];
         (0..WEIGHTS).for_each(|i| curvature[i][i] = RIDGE);
         for (features, right) in verdicts {
-            let row = [1.0, features[0], features[1], features[2]];
+            let row = [1.0, features[0], features[1], features[2], features[3]];
             let logit: f64 = weights.iter().zip(&row).map(|(w, f)| w * f).sum();
             let chance = 1.0 / (1.0 + (-logit).exp());
             for i in 0..WEIGHTS {
@@ -227,12 +239,12 @@ mod tests {
         let verdicts: Vec<(Features, bool)> = (0..40_000_u32)
             .map(|i| {
                 let f = f64::from(i % 400) / 100.0 - 2.0;
-                ([-0.5, f, 0.01 * f64::from(i % 7)], draw(i) < chance(f))
+                ([-0.5, f, 2.0, 0.01 * f64::from(i % 7)], draw(i) < chance(f))
             })
             .collect();
         let calibration = Calibration::fit(&verdicts);
         for f in [-1.0, 0.0, 0.7, 1.8] {
-            let found = calibration.chance(&[-0.5, f, 0.03]);
+            let found = calibration.chance(&[-0.5, f, 2.0, 0.03]);
             assert!((found - chance(f)).abs() < 0.03, "{f}: {found} not {}", chance(f));
         }
         let kept = Calibration::from_parts(calibration.weights(), calibration.points().to_vec());
@@ -242,11 +254,12 @@ mod tests {
 
     #[test]
     fn without_observations_the_chance_is_the_height() {
-        let column = |x: f64, score: f64| Column { x, y: 0.0, score, flags: Vec::new() };
+        let column =
+            |x: f64, height: f64| Column { x, y: 0.0, height, mass: 20.0 * height, flags: Vec::new() };
         let columns = [column(0.0, 0.9), column(10.0, 0.8), column(14.0, 0.2)];
         let features = features(&columns);
         for (column, features) in columns.iter().zip(&features) {
-            assert!((Calibration::default().chance(features) - column.score).abs() < 1e-12);
+            assert!((Calibration::default().chance(features) - column.height).abs() < 1e-12);
         }
         // The last is lower than its neighbours.
         assert!(features[2][1] < -1.0 && features[0][1] >= 0.0);

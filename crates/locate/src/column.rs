@@ -68,7 +68,9 @@ pub struct Column {
     /// Downwards \[px\].
     pub y: f64,
     /// Height of the map's peak, 0 to 1.
-    pub score: f64,
+    pub height: f64,
+    /// Sum of the map over the pixels that belong to the peak \[px²\].
+    pub mass: f64,
     /// What to know about it.
     pub flags: Vec<Flag>,
 }
@@ -89,7 +91,7 @@ pub fn locate(map: &Array2<f32>, settings: &Settings) -> Vec<Column> {
 fn without_twins(mut columns: Vec<Column>) -> Vec<Column> {
     let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
     let Some(median) = median_nearest_distance(&positions) else { return columns };
-    columns.sort_by(|a, b| b.score.total_cmp(&a.score));
+    columns.sort_by(|a, b| b.height.total_cmp(&a.height));
     let mut kept: Vec<Column> = Vec::with_capacity(columns.len());
     let limit = TWINS * median;
     // Kept columns by cells of the limit's size: a twin lies in the same or a neighbouring cell.
@@ -119,7 +121,8 @@ fn otsu(map: &Array2<f32>) -> Vec<Column> {
             Column {
                 x: area.iter().map(|(_, column)| *column as f64).sum::<f64>() / n,
                 y: area.iter().map(|(row, _)| *row as f64).sum::<f64>() / n,
-                score: f64::from(peak.clamp(0.0, 1.0)),
+                height: f64::from(peak.clamp(0.0, 1.0)),
+                mass: area.iter().map(|at| f64::from(map[*at])).sum(),
                 flags: if touches_border(area, map.dim()) { vec![Flag::Border] } else { Vec::new() },
             }
         })
@@ -164,7 +167,13 @@ fn weighted(map: &Array2<f32>, threshold: f32) -> Vec<Column> {
             if basin.split {
                 flags.push(Flag::Split);
             }
-            Column { x: x / sum, y: y / sum, score: f64::from(basin.peak.clamp(0.0, 1.0)), flags }
+            Column {
+                x: x / sum,
+                y: y / sum,
+                height: f64::from(basin.peak.clamp(0.0, 1.0)),
+                mass: basin.pixels.iter().map(|at| f64::from(map[*at])).sum(),
+                flags,
+            }
         })
         .collect()
 }
@@ -285,7 +294,10 @@ mod tests {
         assert_eq!(found.len(), 3);
         for (column, (x, y, h)) in found.iter().zip(truth) {
             assert!((column.x - x).abs() < 0.02 && (column.y - y).abs() < 0.02, "{column:?} not ({x}, {y})");
-            assert!((column.score - h).abs() < 0.05 && column.flags.is_empty());
+            assert!((column.height - h).abs() < 0.05 && column.flags.is_empty());
+            // 2πσ² times the height, but for the foot that is cut off.
+            let mass = std::f64::consts::TAU * 1.8 * 1.8 * h;
+            assert!((0.9..1.01).contains(&(column.mass / mass)), "{}", column.mass / mass);
         }
     }
 

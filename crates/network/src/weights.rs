@@ -220,9 +220,9 @@ pub struct ModelCard {
 /// The numbers of a localiser's calibration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreCalibration {
-    /// Weights of a logistic regression: constant, logarithm of the height, of the height over
-    /// the neighbours', and distance to the nearest column over the usual one, less one.
-    pub weights: Option<[f64; 4]>,
+    /// Weights of a logistic regression: constant, logarithms of the height, of the height over the
+    /// neighbours' and of the mass, and distance to the nearest column over the usual one, less one.
+    pub weights: Option<[f64; 5]>,
     /// Its logit, scaled to 0 to 1, against the chance.
     pub points: Vec<[f64; 2]>,
 }
