@@ -564,11 +564,14 @@ impl<B: ConvolutionGradients, const N: usize> Backward<B, N> for NormStep {
     }
 }
 
+/// Output, mean and variance on a differentiating backend.
+type Normed<B, C> = (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>);
+
 /// Convolution, batch norm and rectifier with the means to go back.
 fn norm<B: ConvolutionGradients, C: CheckpointStrategy, const N: usize>(
     operands: [FloatTensor<Autodiff<B, C>>; N],
     epsilon: f64,
-) -> (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>) {
+) -> Normed<B, C> {
     let nodes = core::array::from_fn(|i| operands[i].node());
     let mut inputs: Vec<FloatTensor<B>> = operands.into_iter().map(|o| o.into_primitive()).collect();
     let mut others = inputs.split_off(N - 3).into_iter();

@@ -152,13 +152,16 @@ multiversion! {
         // registers; bits decide which number is kept, for want of branches.
         while done + POOLED <= n {
             let mut to = [[[0.0f32; 2]; POOLED]; 2];
-            for i in 0..POOLED {
+            let [to_first, to_second] = &mut to;
+            for (i, (first, second)) in to_first.iter_mut().zip(to_second).enumerate() {
                 let at = done + i;
-                [to[0][i], to[1][i]] = pooled_gradient(above[at], below[at], dy[at]);
+                [*first, *second] = pooled_gradient(above[at], below[at], dy[at]);
             }
-            for i in 0..POOLED {
-                to_above[done + i] = to[0][i].map(MaybeUninit::new);
-                to_below[done + i] = to[1][i].map(MaybeUninit::new);
+            for (to, from) in to_above[done..][..POOLED].iter_mut().zip(to[0]) {
+                *to = from.map(MaybeUninit::new);
+            }
+            for (to, from) in to_below[done..][..POOLED].iter_mut().zip(to[1]) {
+                *to = from.map(MaybeUninit::new);
             }
             done += POOLED;
         }

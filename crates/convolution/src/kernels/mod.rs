@@ -235,6 +235,7 @@ macro_rules! dispatch {
     ($function:ident, ($($arg:ident: $type:ty),*)) => {
         /// # Safety
         /// The processor must have the set; for the rest see the function called.
+        #[allow(clippy::too_many_arguments)]
         unsafe fn $function<const SIDE: usize>(set: InstructionSet, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx2,fma")]
