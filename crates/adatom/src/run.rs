@@ -164,11 +164,9 @@ pub fn train(
         }
     };
     let mut test_loss = None;
-    if outcome == Outcome::Finished {
-        if let TrainSource::Library(library) = &request.source {
-            let samples = library.test(&config.network.tasks, config.loss, TEST_SAMPLES)?;
-            test_loss = Some(validation_loss(trainer.state().average(), &samples, &device)?);
-        }
+    if let (Outcome::Finished, TrainSource::Library(library)) = (outcome, &request.source) {
+        let samples = library.test(&config.network.tasks, config.loss, TEST_SAMPLES)?;
+        test_loss = Some(validation_loss(trainer.state().average(), &samples, &device)?);
     }
     Ok((outcome, test_loss))
 }
