@@ -25,7 +25,7 @@ pub fn on_the_gpu(test: impl Fn(&Device)) {
             assert!(std::env::var("ADATOM_REQUIRE_GPU").as_deref() != Ok("1"), "{reason}");
             // Unlike `eprintln!` this is seen of a test that passes, too.
             use std::io::Write;
-            writeln!(std::io::stderr(), "SKIPPED on the GPU: {reason}").unwrap();
+            std::io::stderr().write_all(format!("SKIPPED on the GPU: {reason}\n").as_bytes()).unwrap();
         }
     }
 }
