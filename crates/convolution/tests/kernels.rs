@@ -222,16 +222,16 @@ fn gradients_are_those_of_finite_differences() {
         to
     };
     let dx = kernels.backward_input(&dy, &w, &[s.c_in], s);
-    for i in 0..x.len() {
+    for (i, dx) in dx[0].iter().enumerate() {
         let slope =
             (value(&moved(&x, i, step), &w) - value(&moved(&x, i, -step), &w)) / f64::from(2.0 * step);
-        assert!((slope - f64::from(dx[0][i])).abs() < 1e-3, "input {i}: {slope} and {}", dx[0][i]);
+        assert!((slope - f64::from(*dx)).abs() < 1e-3, "input {i}: {slope} and {dx}");
     }
     let dw = kernels.backward_weight(&[&x], &dy, s);
-    for i in 0..w.len() {
+    for (i, dw) in dw.iter().enumerate() {
         let slope =
             (value(&x, &moved(&w, i, step)) - value(&x, &moved(&w, i, -step))) / f64::from(2.0 * step);
-        assert!((slope - f64::from(dw[i])).abs() < 1e-3, "weight {i}: {slope} and {}", dw[i]);
+        assert!((slope - f64::from(*dw)).abs() < 1e-3, "weight {i}: {slope} and {dw}");
     }
 }
 

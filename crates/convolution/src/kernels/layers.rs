@@ -151,14 +151,14 @@ multiversion! {
         // In groups whose size is known, the compiler separates the columns in
         // registers; bits decide which number is kept, for want of branches.
         while done + POOLED <= n {
-            let mut to = [[[0.0f32; 2]; POOLED]; 2];
-            for i in 0..POOLED {
+            let mut to = [[[0.0f32; 2]; 2]; POOLED];
+            for (i, to) in to.iter_mut().enumerate() {
                 let at = done + i;
-                [to[0][i], to[1][i]] = pooled_gradient(above[at], below[at], dy[at]);
+                *to = pooled_gradient(above[at], below[at], dy[at]);
             }
-            for i in 0..POOLED {
-                to_above[done + i] = to[0][i].map(MaybeUninit::new);
-                to_below[done + i] = to[1][i].map(MaybeUninit::new);
+            for (i, [a, b]) in to.into_iter().enumerate() {
+                to_above[done + i] = a.map(MaybeUninit::new);
+                to_below[done + i] = b.map(MaybeUninit::new);
             }
             done += POOLED;
         }
