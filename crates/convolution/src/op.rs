@@ -564,14 +564,11 @@ impl<B: ConvolutionGradients, const N: usize> Backward<B, N> for NormStep {
     }
 }
 
-/// Output, mean and variance on a differentiating backend.
-type Normed<B, C> = (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>);
-
 /// Convolution, batch norm and rectifier with the means to go back.
 fn norm<B: ConvolutionGradients, C: CheckpointStrategy, const N: usize>(
     operands: [FloatTensor<Autodiff<B, C>>; N],
     epsilon: f64,
-) -> Normed<B, C> {
+) -> [FloatTensor<Autodiff<B, C>>; 3] {
     let nodes = core::array::from_fn(|i| operands[i].node());
     let mut inputs: Vec<FloatTensor<B>> = operands.into_iter().map(|o| o.into_primitive()).collect();
     let mut others = inputs.split_off(N - 3).into_iter();
@@ -584,7 +581,7 @@ fn norm<B: ConvolutionGradients, C: CheckpointStrategy, const N: usize>(
         OpsKind::Tracked(prep) => prep.finish(state, y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     };
-    (y, Autodiff::<B, C>::from_inner(mean), Autodiff::<B, C>::from_inner(variance))
+    [y, Autodiff::<B, C>::from_inner(mean), Autodiff::<B, C>::from_inner(variance)]
 }
 
 impl<B: ConvolutionGradients, C: CheckpointStrategy> ConvolutionBackend for Autodiff<B, C> {
@@ -627,7 +624,7 @@ impl<B: ConvolutionGradients, C: CheckpointStrategy> ConvolutionBackend for Auto
         beta: FloatTensor<Self>,
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        norm::<B, C, 4>([x, weight, gamma, beta], epsilon)
+        norm::<B, C, 4>([x, weight, gamma, beta], epsilon).into()
     }
 
     fn conv2d_pair_norm_relu(
@@ -638,7 +635,7 @@ impl<B: ConvolutionGradients, C: CheckpointStrategy> ConvolutionBackend for Auto
         beta: FloatTensor<Self>,
         epsilon: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        norm::<B, C, 5>([x, second, weight, gamma, beta], epsilon)
+        norm::<B, C, 5>([x, second, weight, gamma, beta], epsilon).into()
     }
 
     fn conv2d_double(

@@ -152,14 +152,16 @@ pub(super) struct Target<'a> {
     /// Whether four channels are the pixels of two rows and columns of an image
     /// twice as large.
     pub doubled: bool,
+    /// Takes a row of the output that is below the image.
+    pub spare: *mut f32,
 }
 
 /// Computes a block of output channels of a band.
 ///
 /// # Safety
 /// `x` must hold the lines of `c_in` channels, `weights` those of the block;
-/// `sums` must be writable for `OUT` channels of each line, `spare` for a row,
-/// and the planes of the target for the image.
+/// `sums` must be writable for `OUT` channels of each line, the spare row of the
+/// target for a row, and its planes for the image.
 #[inline(always)]
 pub(super) unsafe fn compute_block<S: Simd, const OUT: usize, const SIDE: usize>(
     band: &Band,
@@ -167,7 +169,6 @@ pub(super) unsafe fn compute_block<S: Simd, const OUT: usize, const SIDE: usize>
     x: *const f32,
     weights: *const f32,
     sums: *mut f32,
-    spare: *mut f32,
     target: &Target<'_>,
 ) {
     let layout = &band.layout;
@@ -186,7 +187,7 @@ pub(super) unsafe fn compute_block<S: Simd, const OUT: usize, const SIDE: usize>
                 for group in 0..flat / pitch {
                     let to = core::array::from_fn(|i| match band.top + group * ROWS + i {
                         y if y < band.height => plane.add(y * width),
-                        _ => spare,
+                        _ => target.spare,
                     });
                     let from = from.add(group * pitch);
                     along::<S>(&OutputRows { from, step: OUT * output, to, bias, floor }, width);

@@ -151,17 +151,14 @@ multiversion! {
         // In groups whose size is known, the compiler separates the columns in
         // registers; bits decide which number is kept, for want of branches.
         while done + POOLED <= n {
-            let mut to = [[[0.0f32; 2]; POOLED]; 2];
-            let [to_first, to_second] = &mut to;
-            for (i, (first, second)) in to_first.iter_mut().zip(to_second).enumerate() {
+            let mut to = [[[0.0f32; 2]; 2]; POOLED];
+            for (i, to) in to.iter_mut().enumerate() {
                 let at = done + i;
-                [*first, *second] = pooled_gradient(above[at], below[at], dy[at]);
+                *to = pooled_gradient(above[at], below[at], dy[at]);
             }
-            for (to, from) in to_above[done..][..POOLED].iter_mut().zip(to[0]) {
-                *to = from.map(MaybeUninit::new);
-            }
-            for (to, from) in to_below[done..][..POOLED].iter_mut().zip(to[1]) {
-                *to = from.map(MaybeUninit::new);
+            for (i, [a, b]) in to.into_iter().enumerate() {
+                to_above[done + i] = a.map(MaybeUninit::new);
+                to_below[done + i] = b.map(MaybeUninit::new);
             }
             done += POOLED;
         }

@@ -274,7 +274,6 @@ dispatch!(compute_block, (
     x: *const f32,
     weights: *const f32,
     sums: *mut f32,
-    spare: *mut f32,
     target: &Target<'_>
 ));
 dispatch!(weight_band, (
@@ -419,13 +418,14 @@ fn convolve<const SIDE: usize>(
                         bias: &biases[channels],
                         floor: extra.floor,
                         doubled: extra.doubled,
+                        spare: row.as_mut_ptr(),
                     };
                     let weights = weights[b * lines * c_in * SIDE * block..].as_ptr();
                     let (x, sums) = (input.as_ptr(), sums.as_mut_ptr());
                     // SAFETY: as above; these rows of these channels belong to
                     // this task.
                     unsafe {
-                        compute_block::<SIDE>(set, &band, c_in, x, weights, sums, row.as_mut_ptr(), &target);
+                        compute_block::<SIDE>(set, &band, c_in, x, weights, sums, &target);
                     }
                     if extra.moments {
                         moments.extend(planes.iter().map(|plane| {
