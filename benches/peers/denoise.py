@@ -26,6 +26,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -142,7 +143,12 @@ def main():
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         samples = json.loads((library / "samples.json").read_text())
         print(f"recipe {options.recipe} (seed {options.seed}), {len(samples)} samples")
-        table([measure(library, sample, options.model) for sample in samples])
+        results = []
+        for sample in samples:
+            results.append(measure(library, sample, options.model))
+            print(f"\r{len(results)} of {len(samples)}", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        table(results)
 
 
 if __name__ == "__main__":
