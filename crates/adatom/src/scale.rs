@@ -28,7 +28,7 @@ const BETTER: (f64, f64) = (0.03, 0.5);
 
 /// Columns of a lower score count against a scale. Low enough for two doubtful columns to be worth
 /// more than the sure one that they are merged into at a smaller scale.
-const DOUBT: f64 = 0.25;
+const DOUBT: f64 = 0.1;
 
 /// How an image is scaled for the network.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,4 +1,4 @@
-use crate::{Column, Flag, median_nearest_distance};
+use crate::{Column, median_nearest_distance};
 use std::collections::HashMap;
 
 /// Evidence is kept between these logits, and the chance at so many steps between them.
@@ -15,26 +15,19 @@ const LOWEST: f64 = 0.02;
 const WEIGHTS: usize = 5;
 
 /// What a column's peak says of its being real: the logarithms of its height, of its height over
-/// its neighbours' median and of its mass, and the distance to its nearest neighbour over the
-/// median of all, less one.
+/// its neighbours' median and of the circular mask at its centre, and the distance to its nearest
+/// neighbour over the median of all, less one. A place that is uncertain lowers the peak, but
+/// not the mask, which is wide.
 pub type Features = [f64; WEIGHTS - 1];
 
-/// The features of every column.
-pub fn features(columns: &[Column]) -> Vec<Features> {
+/// The features of every column; `discs` are the values of the circular mask at their centres.
+pub fn features(columns: &[Column], discs: &[f64]) -> Vec<Features> {
     let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
     let height = |i: usize| columns[i].height.max(LOWEST);
-    // What the border cuts off is made up for by the usual mass of a peak of that height.
-    let whole = columns.iter().filter(|c| !c.flags.contains(&Flag::Border));
-    let mut stoutness: Vec<f64> = whole.map(|c| c.mass / c.height.max(LOWEST)).collect();
-    stoutness.sort_by(f64::total_cmp);
-    let usual = stoutness.get(stoutness.len() / 2).copied().unwrap_or(0.0);
-    let mass = |i: usize| {
-        let made_up = if columns[i].flags.contains(&Flag::Border) { usual * height(i) } else { 0.0 };
-        columns[i].mass.max(made_up).max(LOWEST).ln()
-    };
+    let disc = |i: usize| discs.get(i).copied().unwrap_or(height(i)).clamp(LOWEST, 1.0).ln();
     let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
     let Some(apart) = apart else {
-        return (0..columns.len()).map(|i| [height(i).ln(), 0.0, mass(i), 0.0]).collect();
+        return (0..columns.len()).map(|i| [height(i).ln(), 0.0, disc(i), 0.0]).collect();
     };
     let size = 2.0 * apart;
     let cell = |(x, y): (f64, f64)| ((x / size).floor() as i64, (y / size).floor() as i64);
@@ -58,7 +51,7 @@ pub fn features(columns: &[Column]) -> Vec<Features> {
             let mut heights: Vec<f64> = near.iter().map(|n| height(n.1)).collect();
             heights.sort_by(f64::total_cmp);
             let typical = heights.get(heights.len() / 2).copied().unwrap_or(height(i));
-            [height(i).ln(), (height(i) / typical).ln(), mass(i), nearest - 1.0]
+            [height(i).ln(), (height(i) / typical).ln(), disc(i), nearest - 1.0]
         })
         .collect()
 }
@@ -254,15 +247,14 @@ mod tests {
 
     #[test]
     fn without_observations_the_chance_is_the_height() {
-        let column =
-            |x: f64, height: f64| Column { x, y: 0.0, height, mass: 20.0 * height, flags: Vec::new() };
+        let column = |x: f64, height: f64| Column { x, y: 0.0, height, flags: Vec::new() };
         let columns = [column(0.0, 0.9), column(10.0, 0.8), column(14.0, 0.2)];
-        let features = features(&columns);
+        let features = features(&columns, &[0.9, 0.8, 0.2]);
         for (column, features) in columns.iter().zip(&features) {
             assert!((Calibration::default().chance(features) - column.height).abs() < 1e-12);
         }
         // The last is lower than its neighbours.
         assert!(features[2][1] < -1.0 && features[0][1] >= 0.0);
-        assert!(super::features(&columns[..1])[0][1] == 0.0);
+        assert!(super::features(&columns[..1], &[])[0][1] == 0.0);
     }
 }

@@ -4,9 +4,6 @@ use crate::{Checkpoint, NetworkError, TrainConfig, TrainingSample, Unet, Weights
 use burn::tensor::{Device, Gradients, Tensor};
 use std::collections::BTreeMap;
 
-/// Batches that the statistics of the averaged weights are measured on at the end.
-const SETTLING: u64 = 200;
-
 /// What happened in a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
@@ -113,9 +110,6 @@ impl Trainer {
             while self.state.step < config.schedule.total_steps {
                 let report = self.step(&samples.next()?, kept)?;
                 observer.step(&report);
-                if self.state.step == config.schedule.total_steps {
-                    self.settle(&mut samples)?;
-                }
                 let stop = observer.stop();
                 let step = self.state.step;
                 if stop || step == config.schedule.total_steps || step.is_multiple_of(config.checkpoint_steps)
@@ -161,24 +155,6 @@ impl Trainer {
         let rate = config.schedule.rate(state.step);
         state.step += 1;
         Ok(StepReport { step: state.step, loss, task_losses, rate, gradient_norm })
-    }
-}
-
-impl Trainer {
-    /// Measures the statistics of the averaged weights, which no step has ever run, on fresh
-    /// samples: their mean over many batches.
-    fn settle(&mut self, samples: &mut Prefetch) -> Result<(), NetworkError> {
-        let tasks = self.state.config.network.tasks.len();
-        let network = Unet::for_training(&self.state.average, &self.device);
-        for batch in 0..SETTLING.min(self.state.config.schedule.total_steps) {
-            let input = Batch::new(&samples.next()?, tasks, &self.device)?.input;
-            for (name, mean, variance) in network.forward(input)?.1 {
-                let (mean, variance) = (numbers(mean.inner())?, numbers(variance.inner())?);
-                let part = 1.0 / (batch + 1) as f32;
-                update_statistics(&mut self.state.average, &name, &mean, &variance, part);
-            }
-        }
-        Ok(())
     }
 }
 

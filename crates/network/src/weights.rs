@@ -221,7 +221,7 @@ pub struct ModelCard {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreCalibration {
     /// Weights of a logistic regression: constant, logarithms of the height, of the height over the
-    /// neighbours' and of the mass, and distance to the nearest column over the usual one, less one.
+    /// neighbours' and of the circular mask, and distance to the nearest column over the usual one, less one.
     pub weights: Option<[f64; 5]>,
     /// Its logit, scaled to 0 to 1, against the chance.
     pub points: Vec<[f64; 2]>,
