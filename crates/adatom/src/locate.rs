@@ -8,9 +8,9 @@ use ndarray::Array2;
 use std::time::Instant;
 
 /// Pixels of a resampled image at most.
-const MAX_WORKING_PIXELS: f64 = 6.4e7;
+pub(crate) const MAX_WORKING_PIXELS: f64 = 6.4e7;
 /// Longest side of a resampled image \[px\].
-const MAX_WORKING_SIDE: f64 = 16384.0;
+pub(crate) const MAX_WORKING_SIDE: f64 = 16384.0;
 
 /// Peaks lower than this part of a perfect one are never columns.
 const LOWEST_PEAK: f32 = 0.08;

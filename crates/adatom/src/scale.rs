@@ -1,6 +1,6 @@
 //! The scale at which the network sees an image.
 
-use crate::locate::{Found, work};
+use crate::locate::{Found, MAX_WORKING_PIXELS, MAX_WORKING_SIDE, work};
 use crate::{Error, LoadedModel, LocateSettings};
 use adatom_locate::{Spacing, column_spacing, median_nearest_distance};
 use ndarray::{Array2, s};
@@ -70,7 +70,10 @@ pub(crate) fn choose(
     settings: &LocateSettings,
     warnings: &mut Vec<String>,
 ) -> Result<ScaleChoice, Error> {
-    let limited = |factor: f64| factor.clamp(SCALES.0, SCALES.1);
+    // An automatic scale never asks for more than can be computed.
+    let longest = image.nrows().max(image.ncols()) as f64;
+    let largest = (MAX_WORKING_PIXELS / image.len() as f64).sqrt().min(MAX_WORKING_SIDE / longest);
+    let limited = |factor: f64| factor.clamp(SCALES.0, SCALES.1.min(0.9 * largest).max(SCALES.0));
     let measured = match settings.scale {
         Scale::Fixed(factor) if (SCALES.0..=SCALES.1).contains(&factor) => {
             return Ok(ScaleChoice { factor, measured: None, corrected: false });
@@ -100,7 +103,7 @@ pub(crate) fn choose(
                  surest of its columns; see --scale"
                     .into(),
             );
-            LADDER.to_vec()
+            LADDER.map(limited).to_vec()
         }
     };
     let side = match measured {
