@@ -28,6 +28,7 @@ fn gpu() -> Option<Device> {
         Err(reason) => {
             assert!(std::env::var("ADATOM_REQUIRE_GPU").as_deref() != Ok("1"), "no GPU: {reason}");
             // Unlike `eprintln!` this is seen of a test that passes, too.
+            #[allow(clippy::explicit_write)]
             writeln!(std::io::stderr(), "SKIPPED on the GPU: {reason}").unwrap();
             None
         }

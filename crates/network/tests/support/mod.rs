@@ -2,6 +2,7 @@
 
 use adatom_network::DeviceChoice;
 use burn::tensor::Device;
+use std::io::Write;
 
 /// Runs `test` on the CPU and, with the feature `gpu`, on the GPU.
 pub fn on_every_device(test: impl Fn(&Device)) {
@@ -24,7 +25,7 @@ pub fn on_the_gpu(test: impl Fn(&Device)) {
         Err(reason) => {
             assert!(std::env::var("ADATOM_REQUIRE_GPU").as_deref() != Ok("1"), "{reason}");
             // Unlike `eprintln!` this is seen of a test that passes, too.
-            use std::io::Write;
+            #[allow(clippy::explicit_write)]
             writeln!(std::io::stderr(), "SKIPPED on the GPU: {reason}").unwrap();
         }
     }
