@@ -41,7 +41,7 @@ enum Software {
 /// The best adapter.
 #[cfg(feature = "gpu")]
 fn gpu(software: Software) -> Result<Device, NetworkError> {
-    use burn::tensor::wgpu::{WgpuBackend, wgpu::DeviceType};
+    use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu::DeviceType};
     use std::sync::OnceLock;
 
     // Left alone, the runtime would fall back to OpenGL, on which nothing here is tested.
@@ -49,10 +49,10 @@ fn gpu(software: Software) -> Result<Device, NetworkError> {
 
     // The runtime can be initialised only once. With each device goes whether it is software.
     static OPENED: OnceLock<Result<(Device, bool), String>> = OnceLock::new();
-    let opened = OPENED.get_or_init(|| {
-        let (device, setup) =
-            Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|error| error.to_string())?;
-        Ok((device, setup.adapter.get_info().device_type == DeviceType::Cpu))
+    let opened = OPENED.get_or_init(|| match Device::wgpu_options().graphics_api(api).init_with_setup() {
+        Ok((device, setup)) => Ok((device, setup.adapter.get_info().device_type == DeviceType::Cpu)),
+        Err(WgpuInitError::AdapterUnavailable { .. }) => Err(format!("{api:?} finds no graphics adapter")),
+        Err(error) => Err(error.to_string()),
     });
     let missing = |reason: &str| NetworkError::Device { wanted: "gpu", reason: reason.to_owned() };
     match opened {

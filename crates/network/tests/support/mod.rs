@@ -2,6 +2,7 @@
 
 use adatom_network::DeviceChoice;
 use burn::tensor::Device;
+use std::io::Write;
 
 /// Runs `test` on the CPU and, with the feature `gpu`, on the GPU.
 pub fn on_every_device(test: impl Fn(&Device)) {
