@@ -17,7 +17,6 @@ pub fn on_every_device(test: impl Fn(&Device)) {
 #[cfg(feature = "gpu")]
 fn gpu() -> Option<Device> {
     use burn::tensor::wgpu::WgpuBackend;
-    use std::io::Write;
     use std::sync::OnceLock;
 
     static GPU: OnceLock<Result<Device, String>> = OnceLock::new();
@@ -28,7 +27,11 @@ fn gpu() -> Option<Device> {
         Err(reason) => {
             assert!(std::env::var("ADATOM_REQUIRE_GPU").as_deref() != Ok("1"), "no GPU: {reason}");
             // Unlike `eprintln!` this is seen of a test that passes, too.
-            std::io::stderr().write_all(format!("SKIPPED on the GPU: {reason}\n").as_bytes()).unwrap();
+            std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("SKIPPED on the GPU: {reason}\n").as_bytes(),
+            )
+            .unwrap();
             None
         }
     }

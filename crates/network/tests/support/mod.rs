@@ -2,7 +2,6 @@
 
 use adatom_network::DeviceChoice;
 use burn::tensor::Device;
-use std::io::Write;
 
 /// Runs `test` on the CPU and, with the feature `gpu`, on the GPU.
 pub fn on_every_device(test: impl Fn(&Device)) {
@@ -25,8 +24,11 @@ pub fn on_the_gpu(test: impl Fn(&Device)) {
         Err(reason) => {
             assert!(std::env::var("ADATOM_REQUIRE_GPU").as_deref() != Ok("1"), "{reason}");
             // Unlike `eprintln!` this is seen of a test that passes, too.
-            use std::io::Write;
-            std::io::stderr().write_all(format!("SKIPPED on the GPU: {reason}\n").as_bytes()).unwrap();
+            std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("SKIPPED on the GPU: {reason}\n").as_bytes(),
+            )
+            .unwrap();
         }
     }
 }
