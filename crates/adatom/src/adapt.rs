@@ -124,15 +124,21 @@ pub fn adapt(
     let device = request.device;
     let model = request.model.clone().open(device)?;
     let first = judged_recipe(&request, &Conditions::default(), 256)?;
-    let conditions = match request.image {
-        Some(image) => measure_conditions(image, request.pixel_size, &model, &first)?,
-        None => Conditions::default(),
+    let settings = LocateSettings::default();
+    let see = |image: &Array2<f32>| locate(image, Some(request.pixel_size), &model, &settings, &mut |_| {});
+    let (conditions, factor) = match request.image {
+        Some(image) => {
+            let located = see(image)?;
+            (measure_conditions(image, request.pixel_size, &located, &first)?, located.scale.factor)
+        }
+        None => {
+            let sample = Generator::new(first, SEEDS[0])?.sample(0)?;
+            (Conditions::default(), see(&sample.image)?.scale.factor)
+        }
     };
-    let factor = working_scale(&request, &model, &first)?;
     let side = (JUDGED.0 * crate::WORKING_SPACING_PX / factor).clamp(JUDGED.1, JUDGED.2) as usize;
     let judged = judged_recipe(&request, &conditions, side)?;
     let held_back = Generator::new(judged.clone(), SEEDS[2])?;
-    let settings = LocateSettings::default();
     let judge = |model: &LoadedModel| -> Result<Judgement, Error> {
         Ok(Judgement::of(&evaluate(&held_back, request.samples, model, &settings, &mut |_| {})?))
     };
@@ -191,20 +197,6 @@ pub fn adapt(
     work.close().map_err(|e| Error::io(output.path(), e))?;
     output.commit()?;
     Ok(adaptation)
-}
-
-/// The scale at which the network sees the user's images: that of the image given, or of a sample.
-fn working_scale(request: &AdaptRequest<'_>, model: &LoadedModel, recipe: &Recipe) -> Result<f64, Error> {
-    let sample;
-    let image = match request.image {
-        Some(image) => image,
-        None => {
-            sample = Generator::new(recipe.clone(), SEEDS[0])?.sample(0)?;
-            &sample.image
-        }
-    };
-    let settings = LocateSettings::default();
-    Ok(locate(image, Some(request.pixel_size), model, &settings, &mut |_| {})?.scale.factor)
 }
 
 /// The user's crystal in the user's pixels.

@@ -1,7 +1,7 @@
 //! What an image says about the conditions it was recorded under.
 
-use crate::locate::{half_height_radius, locate};
-use crate::{Error, LoadedModel, LocateSettings};
+use crate::locate::half_height_radius;
+use crate::{Error, Located};
 use adatom_formats::PixelSize;
 use adatom_library::{Draw, Generator, Recipe};
 use adatom_locate::Flag;
@@ -34,22 +34,21 @@ impl Default for Conditions {
     }
 }
 
-/// Measures the conditions of `image` from what the network makes of it; `recipe` images the
+/// Measures the conditions of `image` from what was `located` in it; `recipe` images the
 /// same crystal in pixels of the same size, and its columns are compared with those of the image
 /// for the probe's width.
 ///
 /// The denoised image is a model's opinion: jitter and dose are estimates to choose training
-/// samples by, good to a factor of about 1.5.
+/// samples by.
 ///
 /// # Errors
-/// When too few columns are found or the network can't be run.
+/// When no whole columns were found or a sample can't be made.
 pub fn measure_conditions(
     image: &Array2<f32>,
     pixel_size: PixelSize,
-    model: &LoadedModel,
+    located: &Located,
     recipe: &Recipe,
 ) -> Result<Conditions, Error> {
-    let located = locate(image, Some(pixel_size), model, &LocateSettings::default(), &mut |_| {})?;
     let whole = |c: &&crate::LocatedColumn| !c.flags.contains(&Flag::Border) && c.radius_px.is_finite();
     let mut radii: Vec<f64> = located.columns.iter().filter(whole).map(|c| c.radius_px).collect();
     let (clean, bare) = (located.maps.get(&Task::NoNoise), located.maps.get(&Task::NoBackgroundNoNoise));

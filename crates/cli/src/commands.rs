@@ -5,7 +5,7 @@ use adatom::{
     AdaptRequest, Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest,
     TrainSource,
 };
-use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
+use adatom_formats::{Image, OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, Recipe, material_names, recipe_names};
 use adatom_locate::Method;
 use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
@@ -130,18 +130,23 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
     Ok(LocateSettings { scale, method, threshold: localiser.threshold })
 }
 
+fn parse_pixel_size(text: Option<&str>) -> Result<Option<PixelSize>, Failure> {
+    text.map(PixelSize::parse).transpose().map_err(|e| Failure::usage(format!("--pixel-size: {e}")))
+}
+
+/// An image that columns can be looked for in.
+fn open_usable(path: &Path, frame: Option<usize>) -> Result<Image, Failure> {
+    let image = adatom_formats::open(path, frame)?;
+    image.check_finite()?;
+    image.check_usable(8)?;
+    Ok(image)
+}
+
 pub fn locate(options: &args::Locate) -> Done {
     let started = Instant::now();
     let settings = locate_settings(&options.localiser)?;
-    let given = options
-        .pixel_size
-        .as_deref()
-        .map(PixelSize::parse)
-        .transpose()
-        .map_err(|e| Failure::usage(format!("--pixel-size: {e}")))?;
-    let image = adatom_formats::open(&options.image, options.frame)?;
-    image.check_finite()?;
-    image.check_usable(8)?;
+    let given = parse_pixel_size(options.pixel_size.as_deref())?;
+    let image = open_usable(&options.image, options.frame)?;
     let pixel_size = given.or(image.pixel_size);
     let folder = options.output.clone().unwrap_or_else(|| {
         let mut name = options.image.clone().into_os_string();
@@ -327,17 +332,8 @@ pub fn train(options: &args::Train) -> Done {
 }
 
 pub fn adapt(options: &args::Adapt) -> Done {
-    let given = options
-        .pixel_size
-        .as_deref()
-        .map(PixelSize::parse)
-        .transpose()
-        .map_err(|e| Failure::usage(format!("--pixel-size: {e}")))?;
-    let image = options.image.as_deref().map(|path| adatom_formats::open(path, options.frame)).transpose()?;
-    if let Some(image) = &image {
-        image.check_finite()?;
-        image.check_usable(8)?;
-    }
+    let given = parse_pixel_size(options.pixel_size.as_deref())?;
+    let image = options.image.as_deref().map(|path| open_usable(path, options.frame)).transpose()?;
     let known = given.or(image.as_ref().and_then(|image| image.pixel_size));
     let pixel_size =
         known.ok_or_else(|| Failure::usage("the pixel size is unknown: give --pixel-size, such as 0.1A"))?;
