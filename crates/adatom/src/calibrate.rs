@@ -38,7 +38,7 @@ pub fn calibrate(
         model.calibration = Calibration::fit(&verdicts);
     }
     model.card.calibration = ScoreCalibration {
-        weights: model.calibration.weights(),
+        weights: model.calibration.weights().map(<[f64]>::to_vec),
         points: model.calibration.points().to_vec(),
     };
     Ok(())

@@ -1,5 +1,6 @@
+use crate::locate::half_height_radius;
 use crate::{Error, LoadedModel, LocateSettings, Located, locate};
-use adatom_library::{Generator, Sample, psnr_db};
+use adatom_library::{Generator, Sample, TruthColumn, psnr_db};
 use adatom_locate::{Score, Truth, nearest_distances, score};
 use adatom_network::Task;
 use serde::Serialize;
@@ -81,6 +82,9 @@ pub struct Group {
     pub rmse_px: f64,
     /// The same in ångström.
     pub rmse_angstrom: f64,
+    /// The same in units of the columns' own width: the σ of a Gaussian that falls to half where
+    /// the noise-free columns of the sample do.
+    pub rmse_sigma: f64,
     /// PSNR of the noisy image \[dB\].
     pub psnr_in_db: f64,
     /// PSNR of the denoised image \[dB\].
@@ -101,6 +105,7 @@ struct Result1 {
     /// Score of each found column that counts, and whether it is right.
     verdicts: Vec<(f64, bool)>,
     pixel_angstrom: f64,
+    sigma_px: f64,
     psnr_in_db: f64,
     psnr_out_db: f64,
     scale: f64,
@@ -170,10 +175,24 @@ fn evaluate_sample(
         score,
         verdicts,
         pixel_angstrom: sample.grid.pixel_x_angstrom,
+        sigma_px: column_sigma_px(sample),
         psnr_in_db: sample.psnr_db,
         psnr_out_db,
         scale: located.scale.factor,
     })
+}
+
+/// Median σ of the noise-free columns of a sample \[px\], from the radius at half their height;
+/// that of its mask without columns.
+fn column_sigma_px(sample: &Sample) -> f64 {
+    let bare = &sample.labels.no_background_no_noise;
+    let (right, bottom) = (sample.grid.width as f64 - 1.0, sample.grid.height as f64 - 1.0);
+    let inside = |c: &&TruthColumn| c.x >= 0.0 && c.y >= 0.0 && c.x <= right && c.y <= bottom;
+    let mut radii: Vec<f64> =
+        sample.columns.iter().filter(inside).map(|c| half_height_radius(bare, c.x, c.y)).collect();
+    radii.sort_by(f64::total_cmp);
+    let radius = radii.get(radii.len() / 2).copied().unwrap_or(sample.radius_px).max(0.5);
+    radius / (2.0 * 2.0_f64.ln()).sqrt()
 }
 
 impl Result1 {
@@ -246,6 +265,7 @@ fn summarise<'a>(name: String, results: impl Iterator<Item = &'a Result1> + Clon
         recall: mean(|r| r.score.recall()),
         rmse_px: root(|r| r.score.squared_error_px2),
         rmse_angstrom: root(|r| r.score.squared_error_px2 * r.pixel_angstrom.powi(2)),
+        rmse_sigma: root(|r| r.score.squared_error_px2 / r.sigma_px.powi(2)),
         psnr_in_db: mean(|r| r.psnr_in_db),
         psnr_out_db: mean(|r| r.psnr_out_db),
         columns: results.clone().map(|r| r.score.truth).sum(),
@@ -266,6 +286,7 @@ mod tests {
             score: Score { truth, found, matched, squared_error_px2 },
             verdicts: Vec::new(),
             pixel_angstrom: 0.5,
+            sigma_px: 4.0,
             psnr_in_db: 20.0,
             psnr_out_db: 30.0,
             scale: 1.0,
@@ -274,6 +295,7 @@ mod tests {
         let group = summarise("x".to_owned(), results.iter());
         assert!((group.f1 - 0.75).abs() < 1e-12);
         assert!((group.rmse_px - 1.0).abs() < 1e-12 && (group.rmse_angstrom - 0.5).abs() < 1e-12);
+        assert!((group.rmse_sigma - 0.25).abs() < 1e-12);
         assert_eq!(group.worst_f1, 0.5);
     }
 

@@ -140,11 +140,7 @@ pub(crate) fn work(
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
     let localiser = Settings { method: settings.method, threshold: LOWEST_PEAK };
     let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
-    let discs: Vec<f64> = maps.get(&Task::CircularMask).map_or_else(Vec::new, |mask| {
-        let at = |v: f64, size: usize| (v.round().max(0.0) as usize).min(size - 1);
-        columns.iter().map(|c| f64::from(mask[(at(c.y, mask.nrows()), at(c.x, mask.ncols()))])).collect()
-    });
-    let features = features(&columns, &discs);
+    let features = features(&columns, maps.get(&Task::CircularMask));
     let mut columns: Vec<Found> = columns
         .into_iter()
         .zip(features)

@@ -54,10 +54,14 @@ impl Model {
                 card.weights_sha256
             )));
         }
-        let calibration = Calibration::from_parts(card.calibration.weights, card.calibration.points.clone())
-            .ok_or_else(|| {
-                wrong("model card: calibration: expected pairs of numbers from 0 to 1 that rise".to_owned())
-            })?;
+        let calibration =
+            Calibration::from_parts(card.calibration.weights.as_deref(), card.calibration.points.clone())
+                .ok_or_else(|| {
+                    wrong(
+                    "model card: calibration: expected 7 weights, and pairs of numbers from 0 to 1 that rise"
+                        .to_owned(),
+                )
+                })?;
         Ok(Self { weights, card, sha256, calibration })
     }
 

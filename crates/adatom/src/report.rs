@@ -171,7 +171,7 @@ mod tests {
                 background: f64::NAN,
                 radius_px: 2.0,
                 score: 0.9,
-                features: [0.0; 4],
+                features: [0.0; 6],
                 flags: vec![Flag::Border, Flag::Split],
             }],
             maps: Default::default(),

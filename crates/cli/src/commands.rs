@@ -213,12 +213,12 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
         evaluation.recipe, evaluation.seed, evaluation.overall.count, evaluation.overall.columns
     ));
     say(&format!(
-        "{:<34} {:>6} {:>7} {:>9} {:>7} {:>8} {:>7} {:>7} {:>7}  worst",
-        "", "count", "F1", "precision", "recall", "RMSE px", "RMSE Å", "dB in", "dB out"
+        "{:<34} {:>6} {:>7} {:>9} {:>7} {:>8} {:>7} {:>7} {:>7} {:>7}  worst",
+        "", "count", "F1", "precision", "recall", "RMSE px", "RMSE Å", "RMSE σ", "dB in", "dB out"
     ));
     for g in std::iter::once(&evaluation.overall).chain(&evaluation.groups) {
         say(&format!(
-            "{:<34} {:>6} {:>7.4} {:>9.4} {:>7.4} {:>8.3} {:>7.3} {:>7.1} {:>7.1}  {:.3} (sample {})",
+            "{:<34} {:>6} {:>7.4} {:>9.4} {:>7.4} {:>8.3} {:>7.3} {:>7.3} {:>7.1} {:>7.1}  {:.3} (sample {})",
             g.name,
             g.count,
             g.f1,
@@ -226,6 +226,7 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
             g.recall,
             g.rmse_px,
             g.rmse_angstrom,
+            g.rmse_sigma,
             g.psnr_in_db,
             g.psnr_out_db,
             g.worst_f1,

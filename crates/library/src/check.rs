@@ -139,6 +139,7 @@ impl Recipe {
                 ("displacement_angstrom", &disorder.displacement_angstrom, 2.0),
                 ("strain", &disorder.strain, 0.2),
                 ("flyback_angstrom", &disorder.flyback_angstrom, 20.0),
+                ("wander_angstrom", &disorder.wander_angstrom, 20.0),
             ] {
                 within(&format!("disorder.{key}"), draw, 0.0, high)?;
             }

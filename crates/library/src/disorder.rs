@@ -11,6 +11,9 @@ use std::f64::consts::PI;
 const WAVES: usize = 3;
 /// Part of the field's width over which the beam settles after a flyback.
 const FLYBACK_LENGTH: f64 = 0.08;
+/// Waves that the wander of the rows is made of, and fewest and most periods of one in the field.
+const WANDER_WAVES: usize = 6;
+const WANDER_PERIODS: (f64, f64) = (0.7, 9.0);
 
 /// Imperfections of the specimen. Every number is drawn once a sample, so that a list with zeros
 /// in it leaves some of the samples perfect. Columns are moved before they are imaged: labels lie
@@ -36,6 +39,9 @@ pub struct DisorderRecipe {
     pub strain: Draw,
     /// Displacement at the start of the rows, where the beam has not settled \[Å\].
     pub flyback_angstrom: Draw,
+    /// Slow wander of the rows, root mean square in each direction \[Å\]: over a tenth of the
+    /// field and more, so that whole columns move.
+    pub wander_angstrom: Draw,
 }
 
 impl Default for DisorderRecipe {
@@ -51,6 +57,7 @@ impl Default for DisorderRecipe {
             displacement_angstrom: zero(),
             strain: zero(),
             flyback_angstrom: zero(),
+            wander_angstrom: zero(),
         }
     }
 }
@@ -105,7 +112,7 @@ impl DisorderRecipe {
         self.distort(columns, field, rng);
     }
 
-    /// The smooth distortion and the flyback.
+    /// The smooth distortion, the flyback and the wander.
     fn distort(&self, columns: &mut [Column], field: &Field, rng: &mut SampleRng) {
         let strain = self.strain.value(rng);
         if strain > 0.0 {
@@ -139,6 +146,23 @@ impl DisorderRecipe {
         if flyback > 0.0 {
             let length = FLYBACK_LENGTH * field.width;
             columns.iter_mut().for_each(|c| c.x += flyback * (-c.x.max(0.0) / length).exp());
+        }
+        let wander = self.wander_angstrom.value(rng);
+        if wander > 0.0 {
+            // Waves of equal power along the slow direction.
+            let amplitude = wander * (2.0 / WANDER_WAVES as f64).sqrt();
+            let waves: [[f64; 3]; WANDER_WAVES] = std::array::from_fn(|_| {
+                let (few, many) = WANDER_PERIODS;
+                let k = 2.0 * PI * (few * (many / few).powf(rng.uniform())) / field.height;
+                [k, 2.0 * PI * rng.uniform(), 2.0 * PI * rng.uniform()]
+            });
+            for column in columns.iter_mut() {
+                let y = column.y;
+                for [k, phase_x, phase_y] in waves {
+                    column.x += amplitude * (k * y + phase_x).sin();
+                    column.y += amplitude * (k * y + phase_y).sin();
+                }
+            }
         }
     }
 }
@@ -218,6 +242,22 @@ mod tests {
             assert!((distance / 2.0 - 1.0).abs() < 0.02 * (2.0 + WAVES as f64), "{distance}");
         }
         assert!(columns.iter().zip(square(60, 2.0)).any(|(a, b)| (a.x - b.x).abs() > 0.1));
+    }
+
+    /// Columns of a row move together; the mean square over 40 fields is the stated one to 20 %, as
+    /// few waves of random phase leave.
+    #[test]
+    fn wander_moves_whole_rows_by_its_number() {
+        let recipe = DisorderRecipe { wander_angstrom: Draw::Fixed(0.1), ..Default::default() };
+        let mut sum = 0.0;
+        for seed in 0..40 {
+            let mut columns = square(60, 2.0);
+            recipe.apply(&mut columns, &Field::new(120.0, 120.0), &mut SampleRng::new(seed, 3));
+            let moved: Vec<f64> = columns.iter().zip(square(60, 2.0)).map(|(a, b)| a.x - b.x).collect();
+            assert!(moved.chunks(60).all(|row| row.iter().all(|x| (x - row[0]).abs() < 1e-9)));
+            sum += moved.iter().map(|x| x * x).sum::<f64>() / 3600.0;
+        }
+        assert!((sum / 40.0 / 0.01 - 1.0).abs() < 0.2, "{sum}");
     }
 
     #[test]

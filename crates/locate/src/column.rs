@@ -12,7 +12,7 @@ const TOUCHING: f32 = 0.075;
 const FOOT: f32 = 0.25;
 
 /// Part of the median distance to the nearest neighbour that two columns are apart at least.
-const TWINS: f64 = 0.5;
+const TWINS: f64 = 0.65;
 
 /// How a map is turned into columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

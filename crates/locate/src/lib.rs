@@ -4,6 +4,7 @@
 //! Images are `Array2<f32>` indexed `[row, column]`; positions are `(x, y)` in pixels, x to the
 //! right, y down, the first pixel's centre at (0, 0).
 
+mod blob;
 mod calibration;
 mod column;
 mod components;
@@ -12,6 +13,7 @@ mod resample;
 mod score;
 mod spacing;
 
+pub use blob::spot_sigma;
 pub use calibration::{Calibration, Features, features};
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;

@@ -28,6 +28,9 @@ pub struct Spacing {
     pub pixels: f64,
     /// Height of that peak of the autocorrelation over the highest one.
     pub strength: f64,
+    /// Whether the power spectrum has Bragg spots. Without, the distance is that of an amorphous
+    /// arrangement, or of no columns at all.
+    pub lattice: bool,
 }
 
 /// Measures the column spacing of `image` from its autocorrelation: the shortest vector whose
@@ -119,7 +122,7 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
     let highest = peaks.iter().fold(0.0_f32, |a, peak| a.max(peak.2));
     if !bragg && highest < DETECTION * zero {
         // Hardly more than one column: as far apart as the waves that the image is made of.
-        return dominant.map(|frequency| Spacing { pixels: 1.0 / frequency, strength: 0.0 });
+        return dominant.map(|frequency| Spacing { pixels: 1.0 / frequency, strength: 0.0, lattice: false });
     }
     // A ripple on the shoulder of the central peak has no valley between it and the centre.
     let stands_alone = |&(dy, dx, height): &(f64, f64, f32)| {
@@ -134,7 +137,7 @@ pub fn column_spacing(image: &Array2<f32>) -> Option<Spacing> {
         .filter(|peak| peak.2 >= SIGNIFICANT * highest && stands_alone(peak))
         .map(|(dy, dx, height)| (dy.hypot(dx), height))
         .min_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(pixels, height)| Spacing { pixels, strength: f64::from(height / highest) })
+        .map(|(pixels, height)| Spacing { pixels, strength: f64::from(height / highest), lattice: bragg })
 }
 
 /// Zeroes all of a power spectrum but its Bragg spots; if it has none, all but what rises from the

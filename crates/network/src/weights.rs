@@ -220,9 +220,8 @@ pub struct ModelCard {
 /// The numbers of a localiser's calibration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScoreCalibration {
-    /// Weights of a logistic regression: constant, logarithms of the height, of the height over the
-    /// neighbours' and of the circular mask, and distance to the nearest column over the usual one, less one.
-    pub weights: Option<[f64; 5]>,
+    /// Weights of a logistic regression: a constant, then one for each feature of the localiser.
+    pub weights: Option<Vec<f64>>,
     /// Its logit, scaled to 0 to 1, against the chance.
     pub points: Vec<[f64; 2]>,
 }
