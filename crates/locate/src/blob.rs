@@ -1,3 +1,4 @@
+use crate::spacing::median;
 use ndarray::{Array2, Axis, Zip, s};
 
 /// Width of the narrowest filter \[px\] and the factor from one to the next.
@@ -57,12 +58,12 @@ pub fn spot_sigma(image: &Array2<f32>) -> Option<f64> {
 /// bright places are noisier than dark ones.
 fn rise(response: &Array2<f32>) -> Option<f32> {
     let (rows, columns) = response.dim();
-    let typical = median(response.iter().copied().collect())?;
+    let typical = median(&mut response.iter().copied().collect::<Vec<_>>());
     let part = |size: usize, block: usize| block * size / BLOCKS..(block + 1) * size / BLOCKS;
     let mut deviations = Array2::<f32>::zeros((BLOCKS, BLOCKS));
     for ((down, across), deviation) in deviations.indexed_iter_mut() {
         let block = response.slice(s![part(rows, down), part(columns, across)]);
-        *deviation = 1.4826 * median(block.iter().map(|v| (v - typical).abs()).collect())?;
+        *deviation = 1.4826 * median(&mut block.iter().map(|v| (v - typical).abs()).collect::<Vec<_>>());
     }
     let mut maxima: Vec<f32> = Vec::new();
     for row in 1..rows.saturating_sub(1) {
@@ -81,11 +82,6 @@ fn rise(response: &Array2<f32>) -> Option<f32> {
     }
     maxima.sort_by(|a, b| b.total_cmp(a));
     Some(maxima[..count].iter().sum::<f32>() / count as f32)
-}
-
-fn median(mut values: Vec<f32>) -> Option<f32> {
-    let middle = values.len() / 2;
-    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
 /// A Gaussian blur; beyond the border the image is mirrored.

@@ -197,7 +197,8 @@ fn dominant_frequency(power: &[f32], columns: usize, rows: usize) -> Option<f64>
     (mean.is_finite() && mean > 0.0).then_some(mean)
 }
 
-fn median(values: &mut [f32]) -> f32 {
+/// The median; zero of nothing.
+pub(crate) fn median(values: &mut [f32]) -> f32 {
     let middle = values.len() / 2;
     if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
 }
