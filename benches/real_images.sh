@@ -2,11 +2,6 @@
 # Real images against hand labels, see real_images.py. Needs Python 3.11 and PyPI.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-venv=${TMPDIR:-/tmp}/adatom-peers/venv-real
-if [ ! -e "$venv/ready" ]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet \
-        numpy==2.4.6 scipy==1.17.1 pillow==13.0.0 tifffile==2026.3.3 rosettasciio h5py
-    touch "$venv/ready"
-fi
+. "$here/environment.sh"
+environment real numpy==2.4.6 scipy==1.17.1 pillow==13.0.0 tifffile==2026.3.3 rosettasciio h5py
 exec "$venv/bin/python" "$here/real_images.py" "$@"
