@@ -1,4 +1,5 @@
 use crate::Error;
+use adatom_formats::{Selection, read_image};
 use adatom_imaging::SampleRng;
 use adatom_network::{Loss, NetworkError, Normalisation, Source, Task, TrainingSample, weigh};
 use ndarray::{Array2, s};
@@ -48,7 +49,7 @@ impl LibraryFolder {
         for last in (1..names.len()).rev() {
             names.swap(last, rng.index(last + 1));
         }
-        let first = adatom_formats::open(&images.join(&names[0]), None)?;
+        let first = read_image(&images.join(&names[0]), &Selection::default())?;
         // Sides that every network's poolings divide.
         let patch = [first.height(), first.width()].map(|side| side.min(PATCH) / STRIDE * STRIDE);
         if patch.contains(&0) {
@@ -166,7 +167,7 @@ impl Patches<'_> {
 
     fn channel(&self, label: &str, name: &str) -> Result<Array2<f32>, NetworkError> {
         let path = self.library.path.join(label).join(name);
-        adatom_formats::open(&path, None)
+        read_image(&path, &Selection::default())
             .map(|image| image.data)
             .map_err(|e| NetworkError::Io { path, source: std::io::Error::other(e.to_string()) })
     }

@@ -3,7 +3,7 @@
 //!
 //! ```no_run
 //! use adatom::{LocateSettings, Model, locate};
-//! let image = adatom_formats::open("image.tif".as_ref(), None)?;
+//! let image = adatom_formats::read_image("image.dm4".as_ref(), &Default::default())?;
 //! let model = Model::built_in()?.open(adatom_network::DeviceChoice::Auto)?;
 //! let located = locate(&image.data, image.pixel_size, &model, &LocateSettings::default(), &mut |_| {})?;
 //! println!("{} columns", located.columns.len());
@@ -14,6 +14,7 @@ mod adapt;
 mod calibrate;
 mod canvas;
 mod conditions;
+mod describe;
 mod error;
 mod evaluate;
 mod folder;
@@ -24,17 +25,20 @@ mod report;
 mod run;
 mod scale;
 mod simulate;
+mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
 pub use calibrate::{calibrate, write_card};
 pub use conditions::{Conditions, measure_conditions};
+pub use describe::describe;
 pub use error::Error;
 pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
 pub use locate::{LocateSettings, Located, LocatedColumn, locate};
 pub use model::{LoadedModel, Model};
 pub use plot::reliability_plot;
-pub use report::{Summary, overlay, write_results};
+pub use report::{Summary, figure, overlay, write_results};
 pub use run::{Progress, TrainRequest, TrainSource, checkpoint_seed, train};
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example, write_library};
+pub use table::{ColumnTable, TableRow};

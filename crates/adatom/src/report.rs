@@ -94,6 +94,8 @@ fn report(
         "input": {
             "path": input.display().to_string(),
             "format": image.source.format,
+            "signal": image.source.signal,
+            "metadata": image.source.metadata.known(),
             "sample_type": image.source.sample_type,
             "width_px": image.data.ncols(),
             "height_px": image.data.nrows(),
@@ -119,16 +121,42 @@ fn report(
 /// The image with a ring on every column, yellow at the border, and a scale bar when the pixel
 /// size is known: `[row, column, rgb]`.
 pub fn overlay(image: &Array2<f32>, pixel_size: Option<PixelSize>, located: &Located) -> ndarray::Array3<u8> {
+    let rings: Vec<_> = located
+        .columns
+        .iter()
+        .map(|column| {
+            let colour = if column.flags.contains(&Flag::Border) { AT_BORDER } else { FOUND };
+            ((column.x, column.y), colour)
+        })
+        .collect();
+    picture(image, pixel_size, &rings)
+}
+
+/// The image as a figure, with a ring at every one of `positions` \[px\] and a scale bar when the
+/// pixel size is known: `[row, column, rgb]`.
+pub fn figure(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    positions: &[[f64; 2]],
+) -> ndarray::Array3<u8> {
+    let rings: Vec<_> = positions.iter().map(|&[x, y]| ((x, y), FOUND)).collect();
+    picture(image, pixel_size, &rings)
+}
+
+fn picture(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    rings: &[((f64, f64), Colour)],
+) -> ndarray::Array3<u8> {
     let side = image.nrows().min(image.ncols()).max(1);
     let zoom = OVERLAY_SIDE.div_ceil(side).clamp(1, 8);
     let mut canvas = Canvas::of_image(image, zoom);
-    let positions: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
+    let positions: Vec<(f64, f64)> = rings.iter().map(|(position, _)| *position).collect();
     let apart = adatom_locate::median_nearest_distance(&positions).unwrap_or(12.0);
     let radius = (0.22 * apart * zoom as f64).clamp(2.5, 14.0);
-    for column in &located.columns {
-        let colour = if column.flags.contains(&Flag::Border) { AT_BORDER } else { FOUND };
+    for &((x, y), colour) in rings {
         let place = |v: f64| (v + 0.5) * zoom as f64 - 0.5;
-        canvas.ring(place(column.x), place(column.y), radius, 1.3, colour);
+        canvas.ring(place(x), place(y), radius, 1.3, colour);
     }
     if let Some(size) = pixel_size {
         scale_bar(&mut canvas, size.x_angstrom / zoom as f64);

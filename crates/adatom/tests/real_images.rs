@@ -21,7 +21,7 @@ fn columns_inside(name: &str) -> Option<Vec<LocatedColumn>> {
         println!("SKIPPED: {} is not there; set ADATOM_TEST_DATA", path.display());
         return None;
     }
-    let image = adatom_formats::open(&path, None).unwrap();
+    let image = adatom_formats::read_image(&path, &Default::default()).unwrap();
     let model = Model::built_in().unwrap().open(DeviceChoice::Cpu).unwrap();
     let located = locate(&image.data, None, &model, &LocateSettings::default(), &mut |_| {}).unwrap();
     let (right, bottom) = (image.width() as f64 - 1.0 - MARGIN, image.height() as f64 - 1.0 - MARGIN);

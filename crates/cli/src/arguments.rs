@@ -30,8 +30,10 @@ pub enum Command {
         #[command(subcommand)]
         command: RecipeCommand,
     },
-    /// Describe this program and its network, or an image
+    /// Describe this program and its network, or what is in a file
     Info(Info),
+    /// Write an image or found columns in another format
+    Convert(Convert),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -60,6 +62,21 @@ pub struct Network {
     pub device: Device,
 }
 
+/// Which image of a file.
+#[derive(Args)]
+pub struct Choice {
+    /// Signal of a file with several: its name or its number [default: the first image]
+    #[arg(long, value_name = "NAME")]
+    pub signal: Option<String>,
+    /// Frame of a stack, from 0
+    #[arg(long)]
+    pub frame: Option<usize>,
+    /// Image from spectra or diffraction patterns: sum, or FROM:TO in the unit of the spectrum's
+    /// axis or of the pattern's radius
+    #[arg(long = "virtual", value_name = "BAND")]
+    pub virtual_image: Option<String>,
+}
+
 /// How columns are found.
 #[derive(Args)]
 pub struct Localiser {
@@ -76,7 +93,7 @@ pub struct Localiser {
 
 #[derive(Args)]
 pub struct Locate {
-    /// PNG, JPEG or TIFF
+    /// A microscope's file, such as DM3, DM4, EMD, SER, MRC or TIFF
     pub image: PathBuf,
     /// Result folder [default: IMAGE.adatom]
     #[arg(short, long, value_name = "DIR")]
@@ -84,9 +101,8 @@ pub struct Locate {
     /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
     #[arg(long)]
     pub pixel_size: Option<String>,
-    /// Frame of a file with several, from 0
-    #[arg(long)]
-    pub frame: Option<usize>,
+    #[command(flatten)]
+    pub choice: Choice,
     #[command(flatten)]
     pub localiser: Localiser,
     #[command(flatten)]
@@ -213,9 +229,8 @@ pub struct Adapt {
     /// An image of the session: dose, jitter, background and probe width are taken from it
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    /// Frame of an image file with several, from 0
-    #[arg(long)]
-    pub frame: Option<usize>,
+    #[command(flatten)]
+    pub choice: Choice,
     /// Minutes to train
     #[arg(long, default_value_t = 5.0)]
     pub minutes: f64,
@@ -274,9 +289,34 @@ pub struct RecipeCheck {
 
 #[derive(Args)]
 pub struct Info {
-    /// An image to describe instead of the program
-    pub image: Option<PathBuf>,
+    /// A file to describe instead of the program
+    pub file: Option<PathBuf>,
+    /// Also the sum, the extremes and the first and last values of every signal
+    #[arg(long, requires = "file")]
+    pub stats: bool,
+    /// Also the file's own tags
+    #[arg(long, requires = "file")]
+    pub tags: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Convert {
+    /// An image, or the atoms.csv of a result folder for .xyz and .cif
+    pub input: PathBuf,
+    /// Where to: .tif (32-bit float), .png (figure), .npy, .xyz or .cif
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    /// The atoms.csv of columns to mark in .png, or to write as .xyz or .cif
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+    /// Chemical symbol of the columns in .xyz and .cif
+    #[arg(long, default_value = "X")]
+    pub element: String,
 }

@@ -1,17 +1,18 @@
 //! One function a sub-command: arguments in, the `adatom` crate's work, a short text out.
 
 use crate::arguments as args;
+use crate::files::open_usable;
 use adatom::{
     AdaptRequest, Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest,
     TrainSource,
 };
-use adatom_formats::{Image, OutputFolder, PixelSize, write_png_rgb8};
-use adatom_library::{Generator, Recipe, material_names, recipe_names};
+use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
+use adatom_library::{Generator, Recipe};
 use adatom_locate::Method;
 use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ impl Failure {
         self.code
     }
 
-    fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), code: 2 }
     }
 }
@@ -43,14 +44,14 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
-type Done = Result<(), Failure>;
+pub type Done = Result<(), Failure>;
 
 /// Writes a line to standard output; a closed pipe is no error.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-fn say_json(value: &Value) {
+pub fn say_json(value: &Value) {
     say(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
@@ -130,23 +131,15 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
     Ok(LocateSettings { scale, method, threshold: localiser.threshold })
 }
 
-fn parse_pixel_size(text: Option<&str>) -> Result<Option<PixelSize>, Failure> {
+pub fn parse_pixel_size(text: Option<&str>) -> Result<Option<PixelSize>, Failure> {
     text.map(PixelSize::parse).transpose().map_err(|e| Failure::usage(format!("--pixel-size: {e}")))
-}
-
-/// An image that columns can be looked for in.
-fn open_usable(path: &Path, frame: Option<usize>) -> Result<Image, Failure> {
-    let image = adatom_formats::open(path, frame)?;
-    image.check_finite()?;
-    image.check_usable(8)?;
-    Ok(image)
 }
 
 pub fn locate(options: &args::Locate) -> Done {
     let started = Instant::now();
     let settings = locate_settings(&options.localiser)?;
     let given = parse_pixel_size(options.pixel_size.as_deref())?;
-    let image = open_usable(&options.image, options.frame)?;
+    let image = open_usable(&options.image, &options.choice)?;
     let pixel_size = given.or(image.pixel_size);
     let folder = options.output.clone().unwrap_or_else(|| {
         let mut name = options.image.clone().into_os_string();
@@ -334,7 +327,7 @@ pub fn train(options: &args::Train) -> Done {
 
 pub fn adapt(options: &args::Adapt) -> Done {
     let given = parse_pixel_size(options.pixel_size.as_deref())?;
-    let image = options.image.as_deref().map(|path| open_usable(path, options.frame)).transpose()?;
+    let image = options.image.as_deref().map(|path| open_usable(path, &options.choice)).transpose()?;
     let known = given.or(image.as_ref().and_then(|image| image.pixel_size));
     let pixel_size =
         known.ok_or_else(|| Failure::usage("the pixel size is unknown: give --pixel-size, such as 0.1A"))?;
@@ -426,58 +419,6 @@ pub fn recipe_check(options: &args::RecipeCheck) -> Done {
         say_json(&value["resolved"]);
     }
     Ok(())
-}
-
-pub fn info(options: &args::Info) -> Done {
-    let value = match &options.image {
-        Some(path) => image_info(path)?,
-        None => {
-            let model = Model::built_in()?;
-            json!({
-                "program": concat!("adatom ", env!("CARGO_PKG_VERSION")),
-                "gpu": cfg!(feature = "gpu"),
-                "recipes": recipe_names().collect::<Vec<_>>(),
-                "materials": material_names().collect::<Vec<_>>(),
-                "model": model.card(),
-            })
-        }
-    };
-    if options.json {
-        say_json(&value);
-        return Ok(());
-    }
-    for (key, value) in value.as_object().into_iter().flatten() {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Array(items) => items
-                .iter()
-                .map(|v| v.as_str().map_or(v.to_string(), str::to_owned))
-                .collect::<Vec<_>>()
-                .join(", "),
-            Value::Object(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
-            other => other.to_string(),
-        };
-        say(&format!("{key}: {text}"));
-    }
-    Ok(())
-}
-
-fn image_info(path: &Path) -> Result<Value, Failure> {
-    let image = adatom_formats::open(path, None)?;
-    let (low, high) =
-        image.data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    Ok(json!({
-        "path": path.display().to_string(),
-        "format": image.source.format,
-        "sample_type": image.source.sample_type,
-        "width_px": image.data.ncols(),
-        "height_px": image.data.nrows(),
-        "frames": image.source.frames,
-        "minimum": low,
-        "maximum": high,
-        "pixel_size_angstrom": image.pixel_size.map(|size| vec![size.x_angstrom, size.y_angstrom]),
-        "notes": image.source.notes,
-    }))
 }
 
 /// A line of progress on a terminal's standard error; nothing elsewhere.

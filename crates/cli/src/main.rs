@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod files;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -22,7 +23,8 @@ fn main() -> ExitCode {
         Command::Recipe { command: arguments::RecipeCommand::Check(options) } => {
             commands::recipe_check(&options)
         }
-        Command::Info(options) => commands::info(&options),
+        Command::Info(options) => files::info(&options),
+        Command::Convert(options) => files::convert(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,7 +73,7 @@ fn locate_writes_the_contracted_files_and_right_positions() {
         }
         assert!((number(3) - number(1) * 0.094).abs() < 1e-4, "{line}");
     }
-    let map = adatom_formats::open(&folder.join("gaussianMask.tif"), None).unwrap();
+    let map = adatom_formats::read_image(&folder.join("gaussianMask.tif"), &Default::default()).unwrap();
     assert_eq!(map.data.dim(), (160, 160));
     assert_eq!(map.source.sample_type, "32-bit float");
     // A second run replaces its own folder.

@@ -41,21 +41,8 @@ pub enum FormatError {
         /// The file asked for.
         path: PathBuf,
     },
-    /// The file is longer than is read into memory.
-    #[error(
-        "{}: the file has {bytes} bytes, more than the {limit} that can be read; export the frame you need",
-        line(path)
-    )]
-    TooLong {
-        /// The file asked for.
-        path: PathBuf,
-        /// Its length (bytes).
-        bytes: u64,
-        /// The longest that is read (bytes).
-        limit: u64,
-    },
     /// The content is of no format that is read.
-    #[error("{}: {found}; a {formats} image is needed", line(path))]
+    #[error("{}: {found}; a file of one of these formats is needed: {formats}", line(path))]
     UnknownFormat {
         /// The file asked for.
         path: PathBuf,
@@ -103,6 +90,24 @@ pub enum FormatError {
         height: u64,
         /// Pixels that are read at most.
         limit: u64,
+    },
+    /// The file holds nothing that could be taken for an image, or not what was asked for.
+    #[error("{}: {}", line(path), one_line(reason))]
+    NoImage {
+        /// The file asked for.
+        path: PathBuf,
+        /// What it holds, and what to ask for.
+        reason: String,
+    },
+    /// The signal asked for does not exist.
+    #[error("{}: signal {asked:?} was asked for, but the file has {}", line(path), one_line(listed))]
+    NoSuchSignal {
+        /// The file asked for.
+        path: PathBuf,
+        /// The name or number asked for.
+        asked: String,
+        /// What there is.
+        listed: String,
     },
     /// The frame asked for does not exist.
     #[error("{}: frame {frame} was asked for, but the file has {}", line(path), frame_range(*frames))]
@@ -204,7 +209,25 @@ pub(crate) enum ReadError {
     Damaged(String),
     Unsupported(String),
     TooManyPixels { width: u64, height: u64, limit: u64 },
-    NoSuchFrame { frame: usize, frames: usize },
+    Io(io::Error),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(reason) | Self::Unsupported(reason) => f.write_str(reason),
+            Self::TooManyPixels { width, height, limit } => {
+                write!(f, "{width} × {height} pixels are claimed; at most {limit} can be read")
+            }
+            Self::Io(source) => write!(f, "{source}"),
+        }
+    }
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 impl ReadError {
@@ -224,7 +247,7 @@ impl ReadError {
             Self::TooManyPixels { width, height, limit } => {
                 FormatError::TooManyPixels { path, format, width, height, limit }
             }
-            Self::NoSuchFrame { frame, frames } => FormatError::NoSuchFrame { path, frame, frames },
+            Self::Io(source) => FormatError::Unreadable { path, source },
         }
     }
 }

@@ -1,7 +1,5 @@
 //! From the samples of a pixel to one grey value, and the limits on how many there may be.
 
-use ndarray::Array2;
-
 use crate::error::ReadError;
 
 /// Most pixels that are read from one image.
@@ -13,22 +11,13 @@ pub(crate) const COLOUR_NOTE: &str = "colour image: converted to luminance (Rec.
 pub(crate) const ALPHA_NOTE: &str = "alpha channel ignored";
 
 /// Luminance of a colour with the weights of Rec. 709; exact for a grey.
-pub(crate) fn luminance(red: f64, green: f64, blue: f64) -> f32 {
-    if red == green && green == blue {
-        red as f32
-    } else {
-        (0.2126 * red + 0.7152 * green + 0.0722 * blue) as f32
-    }
+pub(crate) fn luminance(red: f64, green: f64, blue: f64) -> f64 {
+    if red == green && green == blue { red } else { 0.2126 * red + 0.7152 * green + 0.0722 * blue }
 }
 
 /// Refuses an image that is empty, has more than [`MAX_PIXELS`] pixels, or has more than
 /// `bytes` of file can hold at `pixels_per_byte`.
-pub(crate) fn check_size(
-    width: u64,
-    height: u64,
-    bytes: usize,
-    pixels_per_byte: u64,
-) -> Result<(), ReadError> {
+pub(crate) fn check_size(width: u64, height: u64, bytes: u64, pixels_per_byte: u64) -> Result<(), ReadError> {
     if width == 0 || height == 0 {
         return Err(ReadError::damaged(format!("the header claims {width} × {height} pixels")));
     }
@@ -36,18 +25,12 @@ pub(crate) fn check_size(
     if pixels > MAX_PIXELS {
         return Err(ReadError::TooManyPixels { width, height, limit: MAX_PIXELS });
     }
-    if pixels > (bytes as u64).saturating_mul(pixels_per_byte) {
+    if pixels > bytes.saturating_mul(pixels_per_byte) {
         let reason =
             format!("the header claims {width} × {height} pixels, but the file has only {bytes} bytes");
         return Err(ReadError::damaged(reason));
     }
     Ok(())
-}
-
-/// The values as an array of `height` rows.
-pub(crate) fn to_array(width: usize, height: usize, values: Vec<f32>) -> Result<Array2<f32>, ReadError> {
-    Array2::from_shape_vec((height, width), values)
-        .map_err(|_| ReadError::damaged(format!("the data do not fill {width} × {height} pixels")))
 }
 
 /// `count` samples of `bits` (1, 2, 4 or 8) each from one packed row, most significant bits first.

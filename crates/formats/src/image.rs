@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use crate::error::{FormatError, Result};
+use crate::metadata::Metadata;
 use crate::pixel_size::PixelSize;
 
 /// One greyscale image in the depth of its file.
@@ -28,12 +29,16 @@ pub struct ImageInfo {
     pub path: PathBuf,
     /// Name of the file's format, such as `TIFF`.
     pub format: &'static str,
+    /// Name of the signal.
+    pub signal: String,
     /// How the file stores a sample, such as `16-bit unsigned`.
     pub sample_type: String,
     /// How many frames the file has.
     pub frames: usize,
     /// Which of them this is, counted from 0.
     pub frame: usize,
+    /// How it was taken.
+    pub metadata: Metadata,
     /// What a user should know about the conversion, one sentence each.
     pub notes: Vec<String>,
 }

@@ -1,13 +1,19 @@
 //! JPEG: baseline and progressive, grey and colour, 8 bits a sample.
 
+use std::sync::Arc;
+
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use crate::dataset::Contents;
+use crate::dtype::DType;
 use crate::error::ReadError;
-use crate::grey::{COLOUR_NOTE, check_size, luminance, to_array};
-use crate::reader::{Decoded, Reader};
+use crate::grey::check_size;
+use crate::input::Input;
+use crate::raster::single_image;
+use crate::reader::Reader;
 
 /// Two bits can code an 8 × 8 block, and a run of empty blocks takes less; this is generous.
 const PIXELS_PER_BYTE: u64 = 1024;
@@ -20,48 +26,39 @@ impl Reader for Jpeg {
         "JPEG"
     }
 
-    fn recognises(&self, bytes: &[u8]) -> bool {
-        bytes.starts_with(b"\xff\xd8\xff")
+    fn recognises(&self, input: &Input) -> bool {
+        input.head().starts_with(b"\xff\xd8\xff")
     }
 
-    fn read(&self, bytes: Vec<u8>, frame: usize) -> Result<Decoded, ReadError> {
-        if frame != 0 {
-            return Err(ReadError::NoSuchFrame { frame, frames: 1 });
-        }
+    fn open(&self, input: Arc<Input>) -> Result<Contents, ReadError> {
+        let bytes = input.whole()?;
         let outline = Outline::of(&bytes)?;
-        check_size(outline.width.into(), outline.height.into(), bytes.len(), PIXELS_PER_BYTE)?;
+        check_size(outline.width.into(), outline.height.into(), bytes.len() as u64, PIXELS_PER_BYTE)?;
         if !outline.ended {
             return Err(ReadError::damaged("the end-of-image marker is missing"));
         }
-        let (width, height) = (usize::from(outline.width), usize::from(outline.height));
-        let grey = outline.components == 1;
-        let options = DecoderOptions::default()
-            .set_max_width(width)
-            .set_max_height(height)
-            .jpeg_set_out_colorspace(if grey { ColorSpace::Luma } else { ColorSpace::RGB });
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-        let samples = decoder.decode().map_err(|error| ReadError::damaged(format!("{error:?}")))?;
-        if decoder.dimensions() != Some((width, height)) {
-            return Err(ReadError::damaged("it states its size twice, differently"));
-        }
-        let values = match decoder.output_colorspace() {
-            Some(ColorSpace::Luma) => samples.iter().map(|&sample| f32::from(sample)).collect(),
-            Some(ColorSpace::RGB) => {
-                samples.chunks_exact(3).map(|p| luminance(p[0].into(), p[1].into(), p[2].into())).collect()
-            }
-            other => return Err(ReadError::unsupported(format!("its colours come out as {other:?}"))),
-        };
-        let mut notes = vec!["JPEG is lossy: fine contrast may be altered".to_owned()];
-        if !grey {
-            notes.push(COLOUR_NOTE.to_owned());
-        }
-        Ok(Decoded {
-            data: to_array(width, height, values)?,
-            pixel_size: None,
-            sample_type: if grey { "8-bit unsigned".to_owned() } else { "8-bit unsigned colour".to_owned() },
-            frames: 1,
-            notes,
-        })
+        let dtype = if outline.components == 1 { DType::U8 } else { DType::Rgb8 };
+        let sides = [outline.height.into(), outline.width.into()];
+        let notes = ["JPEG is lossy: fine contrast may be altered"];
+        Ok(single_image(&input, dtype, sides, &notes, pixels))
+    }
+}
+
+/// Elements in the order of the rows: grey, or red, green and blue.
+fn pixels(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let outline = Outline::of(bytes)?;
+    let (width, height) = (usize::from(outline.width), usize::from(outline.height));
+    let wanted = if outline.components == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
+    let options =
+        DecoderOptions::default().set_max_width(width).set_max_height(height).jpeg_set_out_colorspace(wanted);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let samples = decoder.decode().map_err(|error| ReadError::damaged(format!("{error:?}")))?;
+    if decoder.dimensions() != Some((width, height)) {
+        return Err(ReadError::damaged("it states its size twice, differently"));
+    }
+    match decoder.output_colorspace() {
+        Some(space) if space == wanted => Ok(samples),
+        other => Err(ReadError::unsupported(format!("its colours come out as {other:?}"))),
     }
 }
 

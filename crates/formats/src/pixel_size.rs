@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::unit::angstrom_per;
+
 /// Smallest side of a pixel that is believed, in ångström.
 const SMALLEST_ANGSTROM: f64 = 1e-4;
 /// Largest side of a pixel that is believed, in ångström (10 µm).
@@ -117,22 +119,6 @@ impl fmt::Display for PixelSize {
         };
         let (x, y) = (short(self.x_angstrom), short(self.y_angstrom));
         if x == y { write!(f, "{x} Å") } else { write!(f, "{x} × {y} Å") }
-    }
-}
-
-/// How many ångström one `unit` has; `None` if it is no length that is known here.
-pub(crate) fn angstrom_per(unit: &str) -> Option<f64> {
-    match unit.trim() {
-        "A" | "Å" | "\u{212b}" | "A\u{30a}" | "angstrom" | "Angstrom" | "ångström" | "Ångström" => {
-            Some(1.0)
-        }
-        "pm" => Some(0.01),
-        "nm" => Some(10.0),
-        // The micro sign and the Greek letter look alike and are both in use.
-        "um" | "\u{b5}m" | "\u{3bc}m" | "micron" | "microns" => Some(1e4),
-        "mm" => Some(1e7),
-        "m" => Some(1e10),
-        _ => None,
     }
 }
 

@@ -2,14 +2,19 @@
 
 use std::io::{self, Cursor};
 use std::path::Path;
+use std::sync::Arc;
 
 use ::png::{BitDepth, ColorType, Decoder, Encoder, Info, Limits, Transformations};
 use ndarray::{Array2, Array3};
 
 use crate::atomic::write_atomically;
+use crate::dataset::Contents;
+use crate::dtype::DType;
 use crate::error::{FormatError, ReadError, Result};
-use crate::grey::{ALPHA_NOTE, COLOUR_NOTE, check_size, luminance, to_array, unpack};
-use crate::reader::{Decoded, Reader};
+use crate::grey::{ALPHA_NOTE, check_size, unpack};
+use crate::input::Input;
+use crate::raster::single_image;
+use crate::reader::Reader;
 
 /// Deflate cannot make data more than about 1032 times shorter.
 const MOST_PACKED: u64 = 1100;
@@ -22,59 +27,59 @@ impl Reader for Png {
         "PNG"
     }
 
-    fn recognises(&self, bytes: &[u8]) -> bool {
-        bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+    fn recognises(&self, input: &Input) -> bool {
+        input.head().starts_with(b"\x89PNG\r\n\x1a\n")
     }
 
-    fn read(&self, bytes: Vec<u8>, frame: usize) -> std::result::Result<Decoded, ReadError> {
-        if frame != 0 {
-            return Err(ReadError::NoSuchFrame { frame, frames: 1 });
-        }
-        let length = bytes.len();
-        let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 64 << 20 });
-        decoder.set_transformations(Transformations::IDENTITY);
-        decoder.set_ignore_text_chunk(true);
-        decoder.set_ignore_iccp_chunk(true);
+    fn open(&self, input: Arc<Input>) -> std::result::Result<Contents, ReadError> {
+        let bytes = input.whole()?;
+        let mut decoder = decoder(&bytes);
         let info = decoder.read_header_info().map_err(ReadError::damaged)?;
         let bits_per_pixel = info.bits_per_pixel() as u64;
-        check_size(info.width.into(), info.height.into(), length, MOST_PACKED * 8 / bits_per_pixel.max(1))?;
-
-        let mut reader = decoder.read_info().map_err(ReadError::damaged)?;
-        let size = reader.output_buffer_size().ok_or_else(|| ReadError::damaged("its rows are too long"))?;
-        let mut samples = vec![0; size];
-        let output = reader.next_frame(&mut samples).map_err(ReadError::damaged)?;
-        reader.finish().map_err(ReadError::damaged)?;
-        let (width, height) = (output.width as usize, output.height as usize);
-        let mut values = Vec::with_capacity(width * height);
-        for row in samples.chunks_exact(output.line_size.max(1)).take(height) {
-            to_grey(row, reader.info(), width, &mut values)?;
-        }
-        let depth = reader.info().bit_depth as u8;
-        let (kind, notes): (_, &[&str]) = match reader.info().color_type {
-            ColorType::Grayscale => ("", &[]),
-            ColorType::GrayscaleAlpha => (" with alpha", &[ALPHA_NOTE]),
-            ColorType::Rgb => (" RGB", &[COLOUR_NOTE]),
-            ColorType::Rgba => (" RGBA", &[COLOUR_NOTE, ALPHA_NOTE]),
-            ColorType::Indexed => (" palette", &["palette of colours: converted to luminance (Rec. 709)"]),
+        let (width, height) = (info.width, info.height);
+        check_size(width.into(), height.into(), bytes.len() as u64, MOST_PACKED * 8 / bits_per_pixel.max(1))?;
+        let wide = info.bit_depth == BitDepth::Sixteen;
+        let (dtype, notes): (_, &[&str]) = match info.color_type {
+            ColorType::Grayscale => (if wide { DType::U16 } else { DType::U8 }, &[]),
+            ColorType::GrayscaleAlpha => (if wide { DType::U16 } else { DType::U8 }, &[ALPHA_NOTE]),
+            ColorType::Rgb => (if wide { DType::Rgb16 } else { DType::Rgb8 }, &[]),
+            ColorType::Rgba => (if wide { DType::Rgba16 } else { DType::Rgba8 }, &[]),
+            ColorType::Indexed => (DType::Rgb8, &["palette of colours"]),
         };
-        Ok(Decoded {
-            data: to_array(width, height, values)?,
-            pixel_size: None,
-            sample_type: format!("{depth}-bit unsigned{kind}"),
-            frames: 1,
-            notes: notes.iter().map(|&note| note.to_owned()).collect(),
-        })
+        Ok(single_image(&input, dtype, [height as usize, width as usize], notes, pixels))
     }
 }
 
-/// Appends the grey values of one row of `width` pixels.
-fn to_grey(
+fn decoder(bytes: &[u8]) -> Decoder<Cursor<&[u8]>> {
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 64 << 20 });
+    decoder.set_transformations(Transformations::IDENTITY);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    decoder
+}
+
+/// Elements in the order of the rows.
+fn pixels(bytes: &[u8]) -> std::result::Result<Vec<u8>, ReadError> {
+    let mut reader = decoder(bytes).read_info().map_err(ReadError::damaged)?;
+    let size = reader.output_buffer_size().ok_or_else(|| ReadError::damaged("its rows are too long"))?;
+    let mut samples = vec![0; size];
+    let output = reader.next_frame(&mut samples).map_err(ReadError::damaged)?;
+    reader.finish().map_err(ReadError::damaged)?;
+    let (width, height) = (output.width as usize, output.height as usize);
+    let mut elements = Vec::new();
+    for row in samples.chunks_exact(output.line_size.max(1)).take(height) {
+        append(row, reader.info(), width, &mut elements)?;
+    }
+    Ok(elements)
+}
+
+/// Appends the elements of one row of `width` pixels.
+fn append(
     row: &[u8],
     info: &Info<'_>,
     width: usize,
-    values: &mut Vec<f32>,
+    elements: &mut Vec<u8>,
 ) -> std::result::Result<(), ReadError> {
-    let channels = info.color_type.samples();
     match (info.color_type, info.bit_depth) {
         (ColorType::Indexed, depth) => {
             let palette = info.palette.as_deref().ok_or_else(|| ReadError::damaged("it has no palette"))?;
@@ -83,24 +88,20 @@ fn to_grey(
                 let colour = palette
                     .get(at..at + 3)
                     .ok_or_else(|| ReadError::damaged("a colour is not in the palette"))?;
-                values.push(luminance(colour[0].into(), colour[1].into(), colour[2].into()));
+                elements.extend(colour);
             }
         }
         (ColorType::Grayscale, depth) if depth != BitDepth::Sixteen => {
-            values.extend(unpack(row, depth as u8, width).map(f32::from));
+            elements.extend(unpack(row, depth as u8, width));
         }
+        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => {
+            elements.extend(row.chunks_exact(4).flat_map(|pixel| [pixel[1], pixel[0]]));
+        }
+        (ColorType::GrayscaleAlpha, _) => elements.extend(row.chunks_exact(2).map(|pixel| pixel[0])),
         (_, BitDepth::Sixteen) => {
-            let sample =
-                |pixel: &[u8], i: usize| f64::from(u16::from_be_bytes([pixel[2 * i], pixel[2 * i + 1]]));
-            values.extend(row.chunks_exact(2 * channels).map(|pixel| match channels {
-                3 | 4 => luminance(sample(pixel, 0), sample(pixel, 1), sample(pixel, 2)),
-                _ => sample(pixel, 0) as f32,
-            }));
+            elements.extend(row.chunks_exact(2).flat_map(|sample| [sample[1], sample[0]]));
         }
-        _ => values.extend(row.chunks_exact(channels).map(|pixel| match channels {
-            3 | 4 => luminance(pixel[0].into(), pixel[1].into(), pixel[2].into()),
-            _ => f32::from(pixel[0]),
-        })),
+        _ => elements.extend(row),
     }
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::directory::tag;
-use super::scale::{description, fraction};
+use super::fraction::fraction;
+use super::imagej::description;
 use crate::atomic::write_atomically;
 use crate::error::{FormatError, Result};
 use crate::pixel_size::PixelSize;

@@ -2,9 +2,12 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod dm;
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use adatom_formats::{Image, Result, Selection, read_image};
 use ndarray::Array2;
 use tiff::encoder::{Compression, TiffEncoder, colortype};
 
@@ -17,6 +20,16 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
+}
+
+/// The first image of a file.
+pub fn read(path: &Path) -> Result<Image> {
+    read_image(path, &Selection::default())
+}
+
+/// Frame `frame` of a file.
+pub fn read_frame(path: &Path, frame: usize) -> Result<Image> {
+    read_image(path, &Selection::frame(frame))
 }
 
 pub fn png(
@@ -143,7 +156,27 @@ pub fn valid_files() -> Vec<(&'static str, Vec<u8>)> {
         ("pages.tif", pages(false)),
         ("big.tif", pages(true)),
         ("big-endian.tif", raw_tiff(true, &entries(4, 3, 8, 0), &bytes[..12])),
+        ("plain.dm3", dm::FORMS[0].image(6, &[12, 8], "nm", dm::Node::Array(10, 96, bytes.clone()))),
+        ("plain.dm4", dm::FORMS[3].image(6, &[12, 8], "nm", dm::Node::Array(10, 96, bytes.clone()))),
+        (
+            "transform.dm4",
+            dm::FORMS[2].image(27, &[4, 2], "", dm::Node::Array(6, 12, (0..48).map(|v| v % 64).collect())),
+        ),
         ("grey.jpg", GREY_JPEG.to_vec()),
         ("colour.jpg", COLOUR_JPEG.to_vec()),
     ]
+}
+
+/// The part `name` of the folder of real files, if this machine has it; says so loudly if not.
+pub fn test_data(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("ADATOM_TEST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    let part = folder.join(name);
+    if !part.exists() {
+        eprintln!("\n*** SKIPPED: no real files, {} is missing; set ADATOM_TEST_DATA ***\n", part.display());
+        return None;
+    }
+    Some(part)
 }

@@ -1,0 +1,193 @@
+//! An HDF5 file as a tree of groups and arrays, read from where its bytes are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, Error, File, FormatError, Source};
+use serde_json::{Map, Value};
+
+use super::storage::Stored;
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::error::ReadError;
+use crate::input::{Endian, Input};
+use crate::tree::Group;
+
+type Result<T> = std::result::Result<T, ReadError>;
+
+/// Deeper groups are taken for a circle of links.
+const DEEPEST: usize = 40;
+/// A file with more objects is taken for one with a circle of links.
+const MOST_OBJECTS: usize = 200_000;
+
+/// Lets the HDF5 library read parts of a file.
+struct Bytes(Arc<Input>);
+
+impl Source for Bytes {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), FormatError> {
+        let bytes = self.0.read(offset, buffer.len() as u64).map_err(|_| FormatError::UnexpectedEof {
+            expected: buffer.len(),
+            available: usize::try_from(self.0.len().saturating_sub(offset)).unwrap_or(usize::MAX),
+        })?;
+        buffer.copy_from_slice(&bytes);
+        Ok(())
+    }
+}
+
+/// Opens a file; only its root is read.
+pub(crate) fn open(input: &Arc<Input>) -> Result<File> {
+    File::from_source(Bytes(Arc::clone(input))).map_err(damaged)
+}
+
+/// What the HDF5 library found wrong.
+pub(crate) fn damaged(error: Error) -> ReadError {
+    ReadError::damaged(error)
+}
+
+/// Reads all groups and attributes, and what the arrays are, but none of their elements.
+pub(crate) fn tree(input: &Arc<Input>) -> Result<Group> {
+    let mut left = MOST_OBJECTS;
+    group(&open(input)?.root(), input, DEEPEST, &mut left)
+}
+
+fn group(from: &hdf5_pure::Group, input: &Arc<Input>, depth: usize, left: &mut usize) -> Result<Group> {
+    if depth == 0 || *left == 0 {
+        return Err(ReadError::damaged("its groups contain each other, or are too many"));
+    }
+    *left -= 1;
+    let mut group = Group {
+        attributes: attributes(from.attrs().map_err(damaged)?, &from.attr_datatypes().map_err(damaged)?),
+        ..Group::default()
+    };
+    for (name, dataset) in from.iter_datasets().map_err(damaged)? {
+        *left = left.saturating_sub(1);
+        group.arrays.insert(name, Arc::new(array(dataset, input)?));
+    }
+    for (name, child) in from.iter_groups().map_err(damaged)? {
+        group.groups.insert(name, self::group(&child, input, depth - 1, left)?);
+    }
+    Ok(group)
+}
+
+fn array(dataset: Dataset, input: &Arc<Input>) -> Result<Array> {
+    let dtype = element(&dataset.datatype().map_err(damaged)?);
+    let shape = dataset
+        .shape()
+        .map_err(damaged)?
+        .into_iter()
+        .map(|side| usize::try_from(side).map_err(ReadError::damaged))
+        .collect::<Result<Vec<_>>>()?;
+    let attributes =
+        attributes(dataset.attrs().map_err(damaged)?, &dataset.attr_datatypes().map_err(damaged)?);
+    let (block, stored) = Stored::new(dataset, Arc::clone(input), &shape, dtype.0.size())?;
+    Array::new(shape, dtype, block, Box::new(stored), attributes)
+}
+
+fn attributes(values: HashMap<String, AttrValue>, types: &HashMap<String, Datatype>) -> Map<String, Value> {
+    let mut values: Vec<_> = values.into_iter().collect();
+    values.sort_by(|a, b| a.0.cmp(&b.0));
+    let one = |(name, value): (String, AttrValue)| {
+        let is_truth = types.get(&name).is_some_and(|datatype| element(datatype).0 == DType::Bool);
+        let value = json(&value);
+        let value = match value.as_u64() {
+            Some(number) if is_truth => Value::Bool(number != 0),
+            _ => value,
+        };
+        (name, value)
+    };
+    values.into_iter().map(one).collect()
+}
+
+fn json(value: &AttrValue) -> Value {
+    if let Some(text) = value.as_str() {
+        return text.trim_end_matches('\0').into();
+    }
+    if let Some(texts) = value.as_strings() {
+        return texts.iter().map(|text| Value::from(text.trim_end_matches('\0'))).collect();
+    }
+    if let Some(number) = value.as_i64() {
+        return number.into();
+    }
+    if let Some(number) = value.as_f64() {
+        return number.into();
+    }
+    if let Some(numbers) = value.to_i64s() {
+        return numbers.into_iter().map(Value::from).collect();
+    }
+    value.to_f64s().unwrap_or_default().into_iter().map(Value::from).collect()
+}
+
+/// What an element is; [`DType::Object`] if it is no number.
+fn element(datatype: &Datatype) -> (DType, Endian) {
+    const NONE: (DType, Endian) = (DType::Object, Endian::Little);
+    let endian = |order: &DatatypeByteOrder| match order {
+        DatatypeByteOrder::LittleEndian => Some(Endian::Little),
+        DatatypeByteOrder::BigEndian => Some(Endian::Big),
+        DatatypeByteOrder::Vax => None,
+    };
+    let (dtype, order) = match datatype {
+        Datatype::FixedPoint { size, byte_order, layout } => {
+            if u32::from(layout.bit_precision) != size * 8 {
+                return NONE;
+            }
+            let dtype = match (size, layout.signed) {
+                (1, false) => DType::U8,
+                (2, false) => DType::U16,
+                (4, false) => DType::U32,
+                (8, false) => DType::U64,
+                (1, true) => DType::I8,
+                (2, true) => DType::I16,
+                (4, true) => DType::I32,
+                (8, true) => DType::I64,
+                _ => return NONE,
+            };
+            (dtype, byte_order)
+        }
+        Datatype::FloatingPoint { size, byte_order, layout } => {
+            let dtype = match (size, layout.mantissa_size, layout.exponent_bias) {
+                (2, 10, 15) => DType::F16,
+                (4, 23, 127) => DType::F32,
+                (8, 52, 1023) => DType::F64,
+                _ => return NONE,
+            };
+            (dtype, byte_order)
+        }
+        Datatype::BitField { size: 1, byte_order, .. } => (DType::U8, byte_order),
+        Datatype::Enumeration { size: 1, members, .. } => {
+            let is_truth = members.len() == 2
+                && members.iter().all(|member| matches!(&member.name[..], "FALSE" | "TRUE"));
+            return if is_truth { (DType::Bool, Endian::Little) } else { (DType::U8, Endian::Little) };
+        }
+        Datatype::Compound { size, members } => return compound(*size, members),
+        _ => return NONE,
+    };
+    endian(order).map_or(NONE, |endian| (dtype, endian))
+}
+
+/// Complex numbers and colours are compounds of like members without gaps.
+fn compound(size: u32, members: &[hdf5_pure::CompoundMember]) -> (DType, Endian) {
+    const NONE: (DType, Endian) = (DType::Object, Endian::Little);
+    let Some((first, endian)) = members.first().map(|member| element(&member.datatype)) else { return NONE };
+    let alike = members.iter().enumerate().all(|(i, member)| {
+        member.byte_offset == (i * first.size()) as u64 && element(&member.datatype) == (first, endian)
+    });
+    if !alike || size as usize != members.len() * first.size() {
+        return NONE;
+    }
+    let names: Vec<_> = members.iter().map(|member| member.name.to_lowercase()).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let dtype = match (first, &names[..]) {
+        (DType::F32, [re, im]) if re.starts_with('r') && im.starts_with('i') => DType::C64,
+        (DType::F64, [re, im]) if re.starts_with('r') && im.starts_with('i') => DType::C128,
+        (DType::U8, ["r", "g", "b"]) => DType::Rgb8,
+        (DType::U8, ["r", "g", "b", "a"]) => DType::Rgba8,
+        (DType::U16, ["r", "g", "b"]) => DType::Rgb16,
+        (DType::U16, ["r", "g", "b", "a"]) => DType::Rgba16,
+        _ => return NONE,
+    };
+    (dtype, endian)
+}

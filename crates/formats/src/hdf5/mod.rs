@@ -1,0 +1,81 @@
+//! The HDF5 family: Velox, Berkeley and HyperSpy files, and any other HDF5.
+
+mod berkeley;
+mod file;
+mod filter;
+mod storage;
+mod velox;
+mod velox_names;
+mod velox_stream;
+
+use std::sync::Arc;
+
+use crate::dataset::{Contents, guarded};
+use crate::error::ReadError;
+use crate::input::Input;
+use crate::reader::Reader;
+use crate::{hyperspy, plain};
+
+const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
+
+/// One flavour of HDF5.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hdf5 {
+    /// Files of FEI's and Thermo Fisher's Velox.
+    Velox,
+    /// The Electron Microscopy Dataset of Berkeley, also of py4DSTEM and Prismatic.
+    Berkeley,
+    /// Files of HyperSpy.
+    HyperSpy,
+    /// Any other.
+    Plain,
+}
+
+impl Hdf5 {
+    /// The flavour of a file, from its root.
+    fn of(input: &Arc<Input>) -> Result<Self, ReadError> {
+        let root = file::open(input)?.root();
+        let attributes = root.attrs().map_err(file::damaged)?;
+        let (groups, datasets) =
+            (root.groups().map_err(file::damaged)?, root.datasets().map_err(file::damaged)?);
+        let has_group = |name: &str| groups.iter().any(|group| group == name);
+        Ok(if has_group("Data") && datasets.iter().any(|dataset| dataset == "Version") {
+            Self::Velox
+        } else if has_group("Experiments") || attributes.contains_key("file_format_version") {
+            Self::HyperSpy
+        } else if attributes.contains_key("version_major") || berkeley::is_inside(&root, berkeley::DEPTH) {
+            Self::Berkeley
+        } else {
+            Self::Plain
+        })
+    }
+}
+
+impl Reader for Hdf5 {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Velox => "Velox EMD",
+            Self::Berkeley => "Berkeley EMD",
+            Self::HyperSpy => "HyperSpy",
+            Self::Plain => "HDF5",
+        }
+    }
+
+    fn recognises(&self, input: &Input) -> bool {
+        // A block of the user's own may come first.
+        let starts = [0, 512, 1024, 2048];
+        let is_hdf5 =
+            starts.iter().any(|&at| input.head().get(at..).is_some_and(|rest| rest.starts_with(SIGNATURE)));
+        is_hdf5 && guarded(|| Self::of(&Arc::new(input.clone()))).unwrap_or(Self::Plain) == *self
+    }
+
+    fn open(&self, input: Arc<Input>) -> Result<Contents, ReadError> {
+        let tree = file::tree(&input)?;
+        match self {
+            Self::Velox => velox::contents(&tree),
+            Self::Berkeley => berkeley::contents(&tree),
+            Self::HyperSpy => hyperspy::contents(&tree),
+            Self::Plain => plain::contents(&tree),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Where the elements of an HDF5 dataset lie.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use hdf5_pure::{Dataset, Datatype, Filter, Layout, VlenStringReadOptions};
+
+use super::file::damaged;
+use super::filter::unfilter;
+use crate::array::{Blocks, bytes};
+use crate::error::ReadError;
+use crate::input::Input;
+
+type Result<T> = std::result::Result<T, ReadError>;
+
+/// Blocks that contiguous data are read in (bytes).
+const CONTIGUOUS_BLOCK: usize = 1 << 20;
+/// Text datasets with more elements are not read.
+const MOST_TEXTS: usize = 1024;
+/// Text datasets with longer elements (bytes) are not read.
+const MOST_TEXT_SIZE: u64 = 1 << 16;
+/// Rows with more bytes are not read to learn what stands for chunks that are left out.
+const MOST_ROW_BYTES: usize = 64 << 20;
+/// Text datasets with more bytes are not read.
+const MOST_TEXT_BYTES: usize = 64 << 20;
+
+/// The elements of a dataset.
+pub(crate) struct Stored {
+    dataset: Dataset,
+    input: Arc<Input>,
+    shape: Vec<usize>,
+    block: Vec<usize>,
+    size: usize,
+    layout: Layout,
+    filters: Vec<Filter>,
+    fill: OnceLock<Vec<u8>>,
+    chunks: OnceLock<std::result::Result<HashMap<Vec<u64>, Piece>, String>>,
+}
+
+/// A chunk in the file.
+#[derive(Clone, Copy)]
+struct Piece {
+    address: u64,
+    length: u64,
+    skipped: u32,
+}
+
+impl Stored {
+    /// The blocks of a dataset of this shape with elements of `size` bytes, and their shape.
+    pub(crate) fn new(
+        dataset: Dataset,
+        input: Arc<Input>,
+        shape: &[usize],
+        size: usize,
+    ) -> Result<(Vec<usize>, Self)> {
+        let layout = dataset.layout().map_err(damaged)?;
+        let block = match &layout {
+            Layout::Chunked { chunk_shape, .. } => chunk_shape
+                .iter()
+                .map(|&side| usize::try_from(side).map_err(ReadError::damaged))
+                .collect::<Result<Vec<_>>>()?,
+            Layout::Contiguous { .. } => rows(shape, size),
+            _ => shape.iter().map(|&side| side.max(1)).collect(),
+        };
+        let filters = dataset.filter_pipeline();
+        let (shape, fill, chunks) = (shape.to_vec(), OnceLock::new(), OnceLock::new());
+        Ok((block.clone(), Self { dataset, input, shape, block, size, layout, filters, fill, chunks }))
+    }
+
+    fn piece(&self, index: &[usize]) -> Result<Option<Piece>> {
+        let chunks = self.chunks.get_or_init(|| {
+            let chunks = self.dataset.chunks().map_err(|error| error.to_string())?;
+            let piece = |chunk: hdf5_pure::Chunk| {
+                let piece =
+                    Piece { address: chunk.address, length: chunk.storage_size, skipped: chunk.filter_mask };
+                (chunk.offset, piece)
+            };
+            Ok(chunks.into_iter().map(piece).collect())
+        });
+        let chunks = chunks.as_ref().map_err(ReadError::damaged)?;
+        let offset: Vec<_> = index.iter().zip(&self.block).map(|(i, side)| (i * side) as u64).collect();
+        Ok(chunks.get(&offset).copied())
+    }
+
+    /// The first element of a chunk.
+    fn first_of(&self, index: &[usize]) -> Option<Vec<u8>> {
+        let rows = self.shape.get(1..)?;
+        bytes(rows, self.size).filter(|&length| length <= MOST_ROW_BYTES)?;
+        let at = |axis: usize| index[axis] * self.block[axis];
+        let row = self.dataset.read_raw_rows(at(0) as u64, 1).ok()?;
+        let element = (1..index.len()).fold(0, |sum, axis| sum * self.shape[axis] + at(axis));
+        row.get(element * self.size..(element + 1) * self.size).map(<[u8]>::to_vec)
+    }
+
+    /// Where a block of contiguous data starts, and how many bytes it has.
+    fn span(&self, index: &[usize]) -> Option<(u64, u64)> {
+        let Layout::Contiguous { address, .. } = self.layout else { return None };
+        let mut first = 0;
+        let mut count = self.size;
+        for ((&i, &side), &block) in index.iter().zip(&self.shape).zip(&self.block) {
+            first = first * side + i * block;
+            count *= block.min(side - i * block);
+        }
+        Some((address?.checked_add((first * self.size) as u64)?, count as u64))
+    }
+}
+
+/// A block with whole trailing axes, some of the axis before and one of those before that.
+fn rows(shape: &[usize], size: usize) -> Vec<usize> {
+    let mut left = (CONTIGUOUS_BLOCK / size.max(1)).max(1);
+    let mut block: Vec<_> = shape
+        .iter()
+        .rev()
+        .map(|&side| {
+            let taken = side.clamp(1, left);
+            // Once an axis is cut, those before it have one row each.
+            left = if taken < side { 1 } else { left / taken };
+            left = left.max(1);
+            taken
+        })
+        .collect();
+    block.reverse();
+    block
+}
+
+impl Blocks for Stored {
+    fn stored(&self, index: &[usize]) -> Result<u64> {
+        match &self.layout {
+            Layout::Chunked { .. } => Ok(self.piece(index)?.map_or(0, |piece| piece.length)),
+            Layout::Contiguous { size, .. } => Ok(*size),
+            Layout::Compact { size } => Ok(*size),
+            _ => Ok(0),
+        }
+    }
+
+    fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
+        let length =
+            bytes(&self.block, self.size).ok_or_else(|| ReadError::damaged("its blocks are too large"))?;
+        match &self.layout {
+            Layout::Chunked { .. } => {
+                let Some(piece) = self.piece(index)? else { return Ok(None) };
+                let packed = self.input.read(piece.address, piece.length)?;
+                unfilter(packed, &self.filters, piece.skipped, length).map(Some)
+            }
+            Layout::Contiguous { .. } => match self.span(index) {
+                Some((address, length)) => self.input.read(address, length).map(Some),
+                // Nothing was ever written, unless the elements lie in another file.
+                None => self.dataset.read_raw_rows(0, 0).map(|_| None).map_err(damaged),
+            },
+            Layout::Compact { .. } => self.dataset.read_raw().map(Some).map_err(damaged),
+            _ => Err(ReadError::unsupported("its elements lie in other files (a virtual dataset)")),
+        }
+    }
+
+    fn fill(&self, index: &[usize]) -> Result<Vec<u8>> {
+        let Layout::Chunked { .. } = self.layout else { return Ok(Vec::new()) };
+        // The library only tells the value where it reads a row; where it can't, zero is most likely.
+        Ok(self.fill.get_or_init(|| self.first_of(index).unwrap_or_default()).clone())
+    }
+
+    fn texts(&self) -> Option<Vec<String>> {
+        if bytes(&self.shape, 1)? > MOST_TEXTS {
+            return None;
+        }
+        let elements_are_short = || self.dataset.element_size().is_ok_and(|size| size <= MOST_TEXT_SIZE);
+        match self.dataset.datatype() {
+            Ok(Datatype::String { .. }) if elements_are_short() => return self.dataset.read_string().ok(),
+            Ok(Datatype::VariableLength { is_string: true, .. }) => {}
+            _ => return None,
+        }
+        let options = VlenStringReadOptions::new()
+            .with_max_elements(MOST_TEXTS)
+            .with_max_payload_bytes(MOST_TEXT_BYTES);
+        self.dataset.read_vlen_strings(options).ok()
+    }
+}
