@@ -306,14 +306,14 @@ pub struct Info {
 pub struct Convert {
     /// An image, or the atoms.csv of a result folder for .xyz and .cif
     pub input: PathBuf,
-    /// Where to: .tif (32-bit float), .png (figure), .npy, .xyz or .cif
+    /// Where to: .tif (32-bit float), .png (figure), .npy, .emd, .hspy, .xyz or .cif
     pub output: PathBuf,
     #[command(flatten)]
     pub choice: Choice,
     /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
     #[arg(long)]
     pub pixel_size: Option<String>,
-    /// The atoms.csv of columns to mark in .png, or to write as .xyz or .cif
+    /// The atoms.csv of columns to mark in .hspy and .png, or to write as .xyz or .cif
     #[arg(long, value_name = "FILE")]
     pub columns: Option<PathBuf>,
     /// Chemical symbol of the columns in .xyz and .cif

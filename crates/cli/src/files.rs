@@ -3,7 +3,9 @@
 use crate::arguments as args;
 use crate::commands::{Done, Failure, parse_pixel_size, say, say_json};
 use adatom::{ColumnTable, Error};
-use adatom_formats::{Image, Selection, Virtual, open, read_image, write_npy, write_png_rgb8, write_tiff};
+use adatom_formats::{
+    Image, Selection, Virtual, open, read_image, write_emd, write_hspy, write_npy, write_png_rgb8, write_tiff,
+};
 use adatom_library::{material_names, recipe_names};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -143,18 +145,21 @@ pub fn convert(options: &args::Convert) -> Done {
     let pixel_size = given.or(image.pixel_size).or(table.as_ref().and_then(|table| table.pixel_size));
     let positions: Vec<[f64; 2]> =
         table.iter().flat_map(|table| &table.rows).map(|row| row.position_px).collect();
-    if !positions.is_empty() && extension != "png" {
+    let title = &image.source.signal;
+    if !positions.is_empty() && !matches!(extension.as_str(), "hspy" | "png") {
         return Err(Failure::usage(format!(
-            "--columns: .{extension} has no place for columns; give .png, .xyz or .cif"
+            "--columns: .{extension} has no place for columns; give .hspy, .png, .xyz or .cif"
         )));
     }
     match extension.as_str() {
         "tif" | "tiff" => write_tiff(output, &image.data, pixel_size)?,
         "npy" => write_npy(output, &image.data)?,
+        "emd" => write_emd(output, &image.data, pixel_size, title)?,
+        "hspy" => write_hspy(output, &image.data, pixel_size, title, &positions)?,
         "png" => write_png_rgb8(output, &adatom::figure(&image.data, pixel_size, &positions))?,
         _ => {
             let message = format!(
-                "the extension {extension:?} is no format that is written; give .tif, .png, .npy, .xyz or .cif"
+                "the extension {extension:?} is no format that is written; give .tif, .png, .npy, .emd, .hspy, .xyz or .cif"
             );
             return Err(Error::Input { path: output.clone(), message }.into());
         }

@@ -45,13 +45,17 @@ fn images_and_columns_are_converted() {
     let folder = tempfile::tempdir().unwrap();
     let path = example(folder.path());
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    for name in ["copy.tif", "copy.npy"] {
+    for name in ["copy.tif", "copy.npy", "copy.emd", "copy.hspy"] {
         assert!(adatom(&["convert", &path, &at(name)]).status.success());
         let (copy, image) = (
             read_image(at(name).as_ref(), &Selection::default()).unwrap(),
             read_image(path.as_ref(), &Selection::default()).unwrap(),
         );
         assert_eq!(copy.data, image.data, "{name}");
+        if name != "copy.npy" {
+            let size = copy.pixel_size.unwrap();
+            assert!((size.x_angstrom - 0.2).abs() < 1e-9 && (size.y_angstrom - 0.1).abs() < 1e-9, "{name}");
+        }
     }
     std::fs::write(at("atoms.csv"), "x_px,y_px,x_angstrom,y_angstrom\n5,5,1.0,0.5\n25,15,5.0,1.5\n").unwrap();
     assert!(adatom(&["convert", &at("atoms.csv"), &at("columns.xyz"), "--element", "Pt"]).status.success());

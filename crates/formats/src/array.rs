@@ -38,8 +38,8 @@ const MOST_BLOCKS: usize = 1 << 22;
 /// Blocks are kept for the next plane while they take fewer bytes than this.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// Where a chunk lies among the chunks, and its bytes.
-type CachedChunk = (Vec<usize>, Arc<Vec<u8>>);
+/// A block and its index.
+type Cached = (Vec<usize>, Arc<Vec<u8>>);
 
 /// An array of a hierarchical file.
 pub(crate) struct Array {
@@ -50,7 +50,8 @@ pub(crate) struct Array {
     endian: Endian,
     block: Vec<usize>,
     blocks: Box<dyn Blocks>,
-    cache: Mutex<VecDeque<CachedChunk>>,
+    /// The blocks that were read last, by their index.
+    cache: Mutex<VecDeque<Cached>>,
 }
 
 impl Array {

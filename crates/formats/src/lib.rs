@@ -56,6 +56,7 @@ pub use dataset::{Dataset, Selection, Stats, Virtual};
 pub use dtype::DType;
 pub use error::{FormatError, Result};
 pub use folder::OutputFolder;
+pub use hdf5::{write_emd, write_hspy};
 pub use image::{Image, ImageInfo};
 pub use metadata::Metadata;
 pub use npy::write_npy;

@@ -12,7 +12,7 @@ pub(crate) fn contents(tree: &Group) -> Result<Contents, ReadError> {
     let mut found = Found::default();
     tree.visit(&mut |path, _, array| {
         let shape = array.shape();
-        if shape.is_empty() || array.dtype() == DType::Object {
+        if shape.is_empty() || shape.contains(&0) || array.dtype() == DType::Object {
             return;
         }
         let signal = Signal {

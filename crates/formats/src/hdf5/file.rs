@@ -38,14 +38,31 @@ impl Source for Bytes {
     }
 }
 
-/// Opens a file; only its root is read.
+/// Opens a file; only what its first block says is read.
 pub(crate) fn open(input: &Arc<Input>) -> Result<File> {
-    File::from_source(Bytes(Arc::clone(input))).map_err(damaged)
+    let file = File::from_source(Bytes(Arc::clone(input))).map_err(refused)?;
+    let (needed, length) = (file.superblock().eof_address, input.len());
+    if needed > length {
+        return Err(ReadError::damaged(format!(
+            "it should have {needed} bytes, but only {length} are there"
+        )));
+    }
+    Ok(file)
 }
 
-/// What the HDF5 library found wrong.
-pub(crate) fn damaged(error: Error) -> ReadError {
-    ReadError::damaged(error)
+/// What the HDF5 library found wrong, or doesn't know.
+pub(crate) fn refused(error: Error) -> ReadError {
+    match error {
+        Error::Format(
+            FormatError::UnsupportedVersion(_)
+            | FormatError::UnsupportedMessage(_)
+            | FormatError::UnsupportedVirtualLayout
+            | FormatError::UnsupportedExternalStorage
+            | FormatError::UnsupportedFilteredHeapObject
+            | FormatError::UnsupportedSohmReference,
+        ) => ReadError::unsupported(error),
+        _ => ReadError::damaged(error),
+    }
 }
 
 /// Reads all groups and attributes, and what the arrays are, but none of their elements.
@@ -60,29 +77,29 @@ fn group(from: &hdf5_pure::Group, input: &Arc<Input>, depth: usize, left: &mut u
     }
     *left -= 1;
     let mut group = Group {
-        attributes: attributes(from.attrs().map_err(damaged)?, &from.attr_datatypes().map_err(damaged)?),
+        attributes: attributes(from.attrs().map_err(refused)?, &from.attr_datatypes().map_err(refused)?),
         ..Group::default()
     };
-    for (name, dataset) in from.iter_datasets().map_err(damaged)? {
+    for (name, dataset) in from.iter_datasets().map_err(refused)? {
         *left = left.saturating_sub(1);
         group.arrays.insert(name, Arc::new(array(dataset, input)?));
     }
-    for (name, child) in from.iter_groups().map_err(damaged)? {
+    for (name, child) in from.iter_groups().map_err(refused)? {
         group.groups.insert(name, self::group(&child, input, depth - 1, left)?);
     }
     Ok(group)
 }
 
 fn array(dataset: Dataset, input: &Arc<Input>) -> Result<Array> {
-    let dtype = element(&dataset.datatype().map_err(damaged)?);
+    let dtype = element(&dataset.datatype().map_err(refused)?);
     let shape = dataset
         .shape()
-        .map_err(damaged)?
+        .map_err(refused)?
         .into_iter()
         .map(|side| usize::try_from(side).map_err(ReadError::damaged))
         .collect::<Result<Vec<_>>>()?;
     let attributes =
-        attributes(dataset.attrs().map_err(damaged)?, &dataset.attr_datatypes().map_err(damaged)?);
+        attributes(dataset.attrs().map_err(refused)?, &dataset.attr_datatypes().map_err(refused)?);
     let (block, stored) = Stored::new(dataset, Arc::clone(input), &shape, dtype.0.size())?;
     Array::new(shape, dtype, block, Box::new(stored), attributes)
 }

@@ -5,16 +5,22 @@ mod file;
 mod filter;
 mod storage;
 mod velox;
+mod velox_metadata;
 mod velox_names;
 mod velox_stream;
+mod write;
 
 use std::sync::Arc;
+
+use hdf5_pure::{AttrValue, VlenStringReadOptions};
 
 use crate::dataset::{Contents, guarded};
 use crate::error::ReadError;
 use crate::input::Input;
 use crate::reader::Reader;
 use crate::{hyperspy, plain};
+
+pub use write::{write_emd, write_hspy};
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
@@ -35,13 +41,14 @@ impl Hdf5 {
     /// The flavour of a file, from its root.
     fn of(input: &Arc<Input>) -> Result<Self, ReadError> {
         let root = file::open(input)?.root();
-        let attributes = root.attrs().map_err(file::damaged)?;
-        let (groups, datasets) =
-            (root.groups().map_err(file::damaged)?, root.datasets().map_err(file::damaged)?);
+        let attributes = root.attrs().map_err(file::refused)?;
+        let groups = root.groups().map_err(file::refused)?;
         let has_group = |name: &str| groups.iter().any(|group| group == name);
-        Ok(if has_group("Data") && datasets.iter().any(|dataset| dataset == "Version") {
+        Ok(if has_group("Data") && velox_wrote(&root) {
             Self::Velox
-        } else if has_group("Experiments") || attributes.contains_key("file_format_version") {
+        } else if attributes.get("file_format").and_then(AttrValue::as_str) == Some("HyperSpy")
+            || has_group("Experiments") && hyperspy_wrote(&root)
+        {
             Self::HyperSpy
         } else if attributes.contains_key("version_major") || berkeley::is_inside(&root, berkeley::DEPTH) {
             Self::Berkeley
@@ -49,6 +56,24 @@ impl Hdf5 {
             Self::Plain
         })
     }
+}
+
+/// Whether the version names Velox, or the kit whose files have the same form.
+fn velox_wrote(root: &hdf5_pure::Group) -> bool {
+    let few = VlenStringReadOptions::new().with_max_elements(1).with_max_payload_bytes(1 << 16);
+    let version = root.dataset("Version").and_then(|version| version.read_vlen_strings(few));
+    version
+        .is_ok_and(|texts| texts.iter().any(|text| text.contains("Velox") || text.contains("DevelopersKit")))
+}
+
+/// Whether the experiments have what HyperSpy gives them; its first files have no other mark.
+fn hyperspy_wrote(root: &hdf5_pure::Group) -> bool {
+    let experiments = root.group("Experiments").and_then(|group| Ok(group.iter_groups()?.collect()));
+    let experiments: Vec<_> = experiments.unwrap_or_default();
+    let tags = ["mapped_parameters", "metadata"];
+    experiments.iter().any(|(_, group)| {
+        group.groups().is_ok_and(|names| names.iter().any(|name| tags.contains(&&name[..])))
+    })
 }
 
 impl Reader for Hdf5 {

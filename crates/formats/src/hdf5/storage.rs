@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use hdf5_pure::{Dataset, Datatype, Filter, Layout, VlenStringReadOptions};
+use hdf5_pure::{ChunkIndex, Dataset, Datatype, Filter, Layout, VlenStringReadOptions};
 
-use super::file::damaged;
+use super::file::refused;
 use super::filter::unfilter;
 use crate::array::{Blocks, bytes};
 use crate::error::ReadError;
@@ -31,7 +31,8 @@ pub(crate) struct Stored {
     shape: Vec<usize>,
     block: Vec<usize>,
     size: usize,
-    layout: Layout,
+    /// Where the elements are, or why that isn't understood.
+    layout: std::result::Result<Layout, String>,
     filters: Vec<Filter>,
     fill: OnceLock<Vec<u8>>,
     chunks: OnceLock<std::result::Result<HashMap<Vec<u64>, Piece>, String>>,
@@ -53,13 +54,13 @@ impl Stored {
         shape: &[usize],
         size: usize,
     ) -> Result<(Vec<usize>, Self)> {
-        let layout = dataset.layout().map_err(damaged)?;
+        let layout = dataset.layout().map_err(|error| error.to_string());
         let block = match &layout {
-            Layout::Chunked { chunk_shape, .. } => chunk_shape
+            Ok(Layout::Chunked { chunk_shape, .. }) => chunk_shape
                 .iter()
                 .map(|&side| usize::try_from(side).map_err(ReadError::damaged))
                 .collect::<Result<Vec<_>>>()?,
-            Layout::Contiguous { .. } => rows(shape, size),
+            Ok(Layout::Contiguous { .. }) => rows(shape, size),
             _ => shape.iter().map(|&side| side.max(1)).collect(),
         };
         let filters = dataset.filter_pipeline();
@@ -68,6 +69,10 @@ impl Stored {
     }
 
     fn piece(&self, index: &[usize]) -> Result<Option<Piece>> {
+        if let Ok(Layout::Chunked { index: ChunkIndex::BTreeV2, .. }) = self.layout {
+            let reason = "several of its axes can grow, and it is written in the form that only HDF5 1.10 and later know";
+            return Err(ReadError::unsupported(reason));
+        }
         let chunks = self.chunks.get_or_init(|| {
             let chunks = self.dataset.chunks().map_err(|error| error.to_string())?;
             let piece = |chunk: hdf5_pure::Chunk| {
@@ -94,7 +99,7 @@ impl Stored {
 
     /// Where a block of contiguous data starts, and how many bytes it has.
     fn span(&self, index: &[usize]) -> Option<(u64, u64)> {
-        let Layout::Contiguous { address, .. } = self.layout else { return None };
+        let Ok(Layout::Contiguous { address, .. }) = self.layout else { return None };
         let mut first = 0;
         let mut count = self.size;
         for ((&i, &side), &block) in index.iter().zip(&self.shape).zip(&self.block) {
@@ -125,7 +130,7 @@ fn rows(shape: &[usize], size: usize) -> Vec<usize> {
 
 impl Blocks for Stored {
     fn stored(&self, index: &[usize]) -> Result<u64> {
-        match &self.layout {
+        match self.layout.as_ref().map_err(ReadError::unsupported)? {
             Layout::Chunked { .. } => Ok(self.piece(index)?.map_or(0, |piece| piece.length)),
             Layout::Contiguous { size, .. } => Ok(*size),
             Layout::Compact { size } => Ok(*size),
@@ -136,7 +141,7 @@ impl Blocks for Stored {
     fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
         let length =
             bytes(&self.block, self.size).ok_or_else(|| ReadError::damaged("its blocks are too large"))?;
-        match &self.layout {
+        match self.layout.as_ref().map_err(ReadError::unsupported)? {
             Layout::Chunked { .. } => {
                 let Some(piece) = self.piece(index)? else { return Ok(None) };
                 let packed = self.input.read(piece.address, piece.length)?;
@@ -145,15 +150,15 @@ impl Blocks for Stored {
             Layout::Contiguous { .. } => match self.span(index) {
                 Some((address, length)) => self.input.read(address, length).map(Some),
                 // Nothing was ever written, unless the elements lie in another file.
-                None => self.dataset.read_raw_rows(0, 0).map(|_| None).map_err(damaged),
+                None => self.dataset.read_raw_rows(0, 0).map(|_| None).map_err(refused),
             },
-            Layout::Compact { .. } => self.dataset.read_raw().map(Some).map_err(damaged),
+            Layout::Compact { .. } => self.dataset.read_raw().map(Some).map_err(refused),
             _ => Err(ReadError::unsupported("its elements lie in other files (a virtual dataset)")),
         }
     }
 
     fn fill(&self, index: &[usize]) -> Result<Vec<u8>> {
-        let Layout::Chunked { .. } = self.layout else { return Ok(Vec::new()) };
+        let Ok(Layout::Chunked { .. }) = self.layout else { return Ok(Vec::new()) };
         // The library only tells the value where it reads a row; where it can't, zero is most likely.
         Ok(self.fill.get_or_init(|| self.first_of(index).unwrap_or_default()).clone())
     }

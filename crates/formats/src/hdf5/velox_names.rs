@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::velox::detector;
+use super::velox_metadata::detector;
 use crate::metadata::worded;
 use crate::tree::Group;
 
