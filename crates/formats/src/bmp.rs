@@ -28,7 +28,7 @@ impl Reader for Bmp {
         "BMP"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         let head = input.head();
         head.starts_with(b"BM") && long(head, FILE_HEADER).is_ok_and(|length| HEADERS.contains(&length))
     }

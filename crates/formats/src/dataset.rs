@@ -341,9 +341,10 @@ impl Dataset {
         }
         let mut sums = vec![0.0; sides[0] * sides[1]];
         for plane in 0..signal.planes() {
-            let of_plane = |sums: &mut [f64], values: &[f64]| match signal.kind {
+            let values = signal.dtype.grey(&self.plane(index, plane)?);
+            match signal.kind {
                 Kind::Spectrum { axis: 0 } if counted[plane] => {
-                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                    sums.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value);
                 }
                 Kind::Spectrum { axis: 0 } => {}
                 // The plane is [spectrum, column]: one row of the image.
@@ -362,8 +363,7 @@ impl Dataset {
                     }
                 }
                 _ => sums[plane] = values.iter().zip(&counted).filter(|(_, c)| **c).map(|(v, _)| v).sum(),
-            };
-            of_plane(&mut sums, &signal.dtype.grey(&self.plane(index, plane)?));
+            }
         }
         self.array(sides, sums.into_iter().map(|sum| sum as f32).collect())
     }

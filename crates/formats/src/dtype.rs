@@ -155,6 +155,17 @@ impl DType {
         }
     }
 
+    /// The colour of three or four `channel`s, if there is one.
+    pub(crate) fn colour(channel: Self, channels: usize) -> Option<Self> {
+        match (channel, channels) {
+            (Self::U8, 3) => Some(Self::Rgb8),
+            (Self::U8, 4) => Some(Self::Rgba8),
+            (Self::U16, 3) => Some(Self::Rgb16),
+            (Self::U16, 4) => Some(Self::Rgba16),
+            _ => None,
+        }
+    }
+
     /// The type that NumPy describes as `text`, such as `<u2` or `|b1`, and the order of its bytes.
     pub(crate) fn from_numpy(text: &str) -> Option<(Self, Endian)> {
         let (endian, kind) = match text.split_at_checked(1)? {

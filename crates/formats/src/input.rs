@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{FormatError, ReadError, Result};
 
@@ -12,8 +12,8 @@ const MAX_WHOLE_BYTES: u64 = 4 << 30;
 /// Bytes that the recognisers of formats look at.
 const HEAD_BYTES: u64 = 4096;
 
-/// A file or a folder that was opened to be read; clones share it.
-#[derive(Clone, Debug)]
+/// A file or a folder that was opened to be read.
+#[derive(Debug)]
 pub(crate) struct Input {
     path: PathBuf,
     content: Content,
@@ -21,10 +21,10 @@ pub(crate) struct Input {
     head: Vec<u8>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Content {
-    File(Arc<Mutex<File>>),
-    Memory(Arc<Vec<u8>>),
+    File(Mutex<File>),
+    Memory(Vec<u8>),
     Folder,
 }
 
@@ -49,19 +49,14 @@ impl Input {
         let mut file = File::open(path).map_err(unreadable)?;
         let mut head = Vec::new();
         Read::by_ref(&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(unreadable)?;
-        let content = Content::File(Arc::new(Mutex::new(file)));
+        let content = Content::File(Mutex::new(file));
         Ok(Self { path: path.to_owned(), content, length: metadata.len(), head })
     }
 
     /// A file whose bytes are already here.
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Self {
         let head = bytes[..bytes.len().min(HEAD_BYTES as usize)].to_vec();
-        Self {
-            path: path.to_owned(),
-            length: bytes.len() as u64,
-            content: Content::Memory(Arc::new(bytes)),
-            head,
-        }
+        Self { path: path.to_owned(), length: bytes.len() as u64, content: Content::Memory(bytes), head }
     }
 
     /// Where it is.

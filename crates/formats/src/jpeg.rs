@@ -26,7 +26,7 @@ impl Reader for Jpeg {
         "JPEG"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         input.head().starts_with(b"\xff\xd8\xff")
     }
 

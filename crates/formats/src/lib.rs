@@ -50,6 +50,7 @@ mod time;
 mod tree;
 mod unit;
 mod zarr;
+mod zip;
 
 pub use atomic::write_atomically;
 pub use dataset::{Dataset, Selection, Stats, Virtual};

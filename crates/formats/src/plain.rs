@@ -19,11 +19,7 @@ pub(crate) fn contents(tree: &Group) -> Result<Contents, ReadError> {
             name: path.to_owned(),
             dtype: array.dtype(),
             axes: shape.iter().map(|&size| Axis::counting("", size)).collect(),
-            kind: match shape.len() {
-                2 | 3 => Kind::Image,
-                4 => Kind::Pattern,
-                _ => Kind::Other,
-            },
+            kind: Kind::of_bare_array(shape.len()),
             metadata: Metadata::default(),
             notes: Vec::new(),
         };

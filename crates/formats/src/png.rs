@@ -27,7 +27,7 @@ impl Reader for Png {
         "PNG"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         input.head().starts_with(b"\x89PNG\r\n\x1a\n")
     }
 

@@ -22,16 +22,22 @@ use crate::zarr::Zarr;
 pub(crate) trait Reader: Sync {
     /// The format's name as users know it.
     fn name(&self) -> &'static str;
+    /// Every name that [`Reader::flavour`] may lead to.
+    fn names(&self) -> Vec<&'static str> {
+        vec![self.name()]
+    }
     /// Whether a file that starts like this is of the format.
-    fn recognises(&self, input: &Input) -> bool;
+    fn recognises(&self, input: &Arc<Input>) -> bool;
+    /// The reader of what a recognised file is more precisely, where a format has flavours.
+    fn flavour(&self, _: &Arc<Input>) -> Option<&'static dyn Reader> {
+        None
+    }
     /// Finds the signals of a file, and reads no pixels where that can wait.
     fn open(&self, input: Arc<Input>) -> std::result::Result<Contents, ReadError>;
 }
 
 /// Asked in this order: those with the clearest marks first.
 const READERS: &[&dyn Reader] = &[
-    &Zarr::HyperSpy,
-    &Zarr::Plain,
     &Png,
     &Tiff,
     &Jpeg,
@@ -39,9 +45,8 @@ const READERS: &[&dyn Reader] = &[
     &Emi,
     &Npy,
     &Npz,
-    &Hdf5::Velox,
-    &Hdf5::HyperSpy,
-    &Hdf5::Berkeley,
+    &Zarr::HyperSpy,
+    &Zarr::Plain,
     &Hdf5::Plain,
     &DigitalMicrograph { version: 3 },
     &DigitalMicrograph { version: 4 },
@@ -77,9 +82,11 @@ pub fn read_image(path: &Path, selection: &Selection) -> Result<Image> {
 }
 
 fn open_input(input: Input) -> Result<Dataset> {
+    let input = Arc::new(input);
     let reader = READERS.iter().find(|reader| reader.recognises(&input)).ok_or_else(|| unknown(&input))?;
+    let reader = reader.flavour(&input).unwrap_or(*reader);
     let (path, format) = (input.path().to_owned(), reader.name());
-    let contents = guarded(|| reader.open(Arc::new(input))).map_err(|error| error.at(&path, format))?;
+    let contents = guarded(|| reader.open(input)).map_err(|error| error.at(&path, format))?;
     Ok(Dataset::new(&path, format, contents))
 }
 
@@ -107,7 +114,7 @@ fn unknown(input: &Input) -> FormatError {
             format!("the content starts with the bytes {}, which no known image does", start.join(" "))
         }
     };
-    let names: Vec<_> = READERS.iter().map(|reader| reader.name()).collect();
+    let names: Vec<_> = READERS.iter().flat_map(|reader| reader.names()).collect();
     let formats = match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => names.concat(),

@@ -48,6 +48,17 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// What an array with so many axes is taken for if the file says nothing about them.
+    pub(crate) fn of_bare_array(axes: usize) -> Self {
+        match axes {
+            2 | 3 => Self::Image,
+            4 => Self::Pattern,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// A signal of a file, as it is listed before any pixel is read.
 #[derive(Clone, Debug)]
 pub struct Signal {

@@ -30,7 +30,7 @@ impl Reader for Tiff {
         "TIFF"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         Form::of(input.head()).is_some()
     }
 

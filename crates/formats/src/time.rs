@@ -44,6 +44,9 @@ mod tests {
     #[test]
     fn clocks_of_all_kinds_agree() {
         assert_eq!(from_unix_seconds(0.0).as_deref(), Some("1970-01-01T00:00:00"));
+        assert_eq!(from_unix_seconds(951_782_400.0).as_deref(), Some("2000-02-29T00:00:00"));
+        assert_eq!(from_unix_seconds(1_456_073_586.0).as_deref(), Some("2016-02-21T16:53:06"));
+        assert_eq!(from_unix_seconds(1_483_228_799.0).as_deref(), Some("2016-12-31T23:59:59"));
         assert_eq!(from_unix_seconds(951_868_799.0).as_deref(), Some("2000-02-29T23:59:59"));
         assert_eq!(from_ole_days(42_609.870_937_5).as_deref(), Some("2016-08-27T20:54:09"));
         assert_eq!(from_windows_ticks(1.311_680_127_385_445e17).as_deref(), Some("2016-08-27T19:54:33Z"));

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::path::Path;
 
 use adatom_formats::{
     DType, FormatError, Kind, PixelSize, Selection, Stats, open, open_bytes, write_emd, write_hspy,
 };
+use common::random;
 use ndarray::Array2;
 
 fn ramp(height: usize, width: usize) -> Array2<f32> {
@@ -108,13 +111,7 @@ fn files_cut_short_give_an_error() {
 #[test]
 fn flipped_bytes_never_hang_and_never_escape() {
     let folder = tempfile::tempdir().unwrap();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = random();
     let start = std::time::Instant::now();
     for (name, bytes) in written(folder.path()) {
         for _ in 0..1500 {

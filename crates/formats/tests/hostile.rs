@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use adatom_formats::FormatError;
-use common::{GREY_JPEG, entries, pages, put, ramp, raw_tiff, read, read_frame, valid_files};
+use common::{GREY_JPEG, entries, pages, put, ramp, random, raw_tiff, read, read_frame, valid_files};
 use ndarray::Array2;
 
 /// The message of the error that opening these bytes gives.
@@ -151,13 +151,7 @@ fn files_cut_short_give_an_error_or_the_whole_image() {
 fn flipped_bytes_never_panic_not_even_in_a_decoder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flipped");
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = random();
     for (name, bytes) in valid_files() {
         for _ in 0..600 {
             let mut broken = bytes.clone();

@@ -29,7 +29,7 @@ impl Reader for DigitalMicrograph {
         if self.version == 3 { "Gatan DM3" } else { "Gatan DM4" }
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         Header::of(input.head()).is_some_and(|header| header.version == self.version)
     }
 

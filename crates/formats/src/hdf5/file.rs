@@ -200,10 +200,10 @@ fn compound(size: u32, members: &[hdf5_pure::CompoundMember]) -> (DType, Endian)
     let dtype = match (first, &names[..]) {
         (DType::F32, [re, im]) if re.starts_with('r') && im.starts_with('i') => DType::C64,
         (DType::F64, [re, im]) if re.starts_with('r') && im.starts_with('i') => DType::C128,
-        (DType::U8, ["r", "g", "b"]) => DType::Rgb8,
-        (DType::U8, ["r", "g", "b", "a"]) => DType::Rgba8,
-        (DType::U16, ["r", "g", "b"]) => DType::Rgb16,
-        (DType::U16, ["r", "g", "b", "a"]) => DType::Rgba16,
+        (_, ["r", "g", "b"] | ["r", "g", "b", "a"]) => match DType::colour(first, names.len()) {
+            Some(colour) => colour,
+            None => return NONE,
+        },
         _ => return NONE,
     };
     (dtype, endian)

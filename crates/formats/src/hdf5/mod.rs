@@ -25,7 +25,7 @@ pub use write::{write_emd, write_hspy};
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// One flavour of HDF5.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Hdf5 {
     /// Files of FEI's and Thermo Fisher's Velox.
     Velox,
@@ -86,12 +86,24 @@ impl Reader for Hdf5 {
         }
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn names(&self) -> Vec<&'static str> {
+        [Self::Velox, Self::HyperSpy, Self::Berkeley, Self::Plain].map(|flavour| flavour.name()).to_vec()
+    }
+
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         // A block of the user's own may come first.
         let starts = [0, 512, 1024, 2048];
-        let is_hdf5 =
-            starts.iter().any(|&at| input.head().get(at..).is_some_and(|rest| rest.starts_with(SIGNATURE)));
-        is_hdf5 && guarded(|| Self::of(&Arc::new(input.clone()))).unwrap_or(Self::Plain) == *self
+        starts.iter().any(|&at| input.head().get(at..).is_some_and(|rest| rest.starts_with(SIGNATURE)))
+    }
+
+    fn flavour(&self, input: &Arc<Input>) -> Option<&'static dyn Reader> {
+        // A file too broken to tell is reported as what it is for sure.
+        Some(match guarded(|| Self::of(input)).unwrap_or(Self::Plain) {
+            Self::Velox => &Self::Velox,
+            Self::Berkeley => &Self::Berkeley,
+            Self::HyperSpy => &Self::HyperSpy,
+            Self::Plain => &Self::Plain,
+        })
     }
 
     fn open(&self, input: Arc<Input>) -> Result<Contents, ReadError> {

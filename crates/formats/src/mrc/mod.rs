@@ -26,7 +26,7 @@ impl Reader for Mrc {
         "MRC"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         match Header::parse(input.head()) {
             // Without the mark, only a length that fits to the byte is convincing.
             Some(header) => header.marked || header.file_length() == Some(input.len()),

@@ -10,7 +10,10 @@ use super::header::Header;
 use crate::dtype::DType;
 use crate::error::ReadError;
 use crate::input::{Endian, Input};
+use crate::zip::{DEFLATED, Member, STORED};
 
+/// Deflate cannot make data more than about 1032 times shorter.
+const MOST_PACKED: u64 = 1100;
 /// Bytes fetched at once to be inflated.
 const WINDOW: u64 = 1 << 16;
 
@@ -23,6 +26,26 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// The bytes of a member of an archive.
+    pub(super) fn of(member: &Member, input: &Arc<Input>) -> Result<Self, ReadError> {
+        let at = member.data_at(input)?;
+        match member.method {
+            STORED if member.packed == member.length => {
+                Ok(Self::Stored { input: Arc::clone(input), at, length: member.length })
+            }
+            DEFLATED if member.length <= member.packed.saturating_mul(MOST_PACKED) => {
+                Ok(Self::Deflated(Deflated::new(input, at, member.packed, member.length, member.check)))
+            }
+            STORED | DEFLATED => Err(ReadError::damaged(format!(
+                "the archive claims that {} bytes become {}",
+                member.packed, member.length
+            ))),
+            other => Err(ReadError::unsupported(format!(
+                "it is packed by method {other}; stored and deflated are read"
+            ))),
+        }
+    }
+
     /// Length of the array's file.
     pub(super) fn length(&self) -> u64 {
         match self {

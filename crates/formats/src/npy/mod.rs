@@ -3,7 +3,6 @@
 mod array;
 mod encode;
 mod header;
-mod zip;
 
 use std::sync::Arc;
 
@@ -20,8 +19,12 @@ use crate::raster::file_stem;
 use crate::reader::Reader;
 use crate::series::{bytes_of, keep_whole};
 use crate::signal::{Axis, Kind, Signal};
+use crate::zip;
 
 pub use self::encode::write_npy;
+
+/// More arrays are not listed.
+const MOST_MEMBERS: u64 = 10_000;
 
 /// One array.
 pub(crate) struct Npy;
@@ -31,7 +34,7 @@ impl Reader for Npy {
         "NumPy NPY"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         input.head().starts_with(header::MAGIC)
     }
 
@@ -62,17 +65,17 @@ impl Reader for Npz {
         "NumPy NPZ"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         zip::first_name(input.head()).is_some_and(|name| name.ends_with(b".npy"))
     }
 
     fn open(&self, input: Arc<Input>) -> Result<Contents, ReadError> {
         let (mut signals, mut arrays, mut tags, mut warnings) =
             (Vec::new(), Vec::new(), Map::new(), Vec::new());
-        for member in zip::members(&input)? {
+        for member in zip::members(&input, MOST_MEMBERS)? {
             let Some(name) = member.name.strip_suffix(".npy").map(str::to_owned) else { continue };
             let read = || {
-                let source = member.source(&input)?;
+                let source = Source::of(&member, &input)?;
                 let found = Header::read(&source)?;
                 Ok((source, found))
             };
@@ -123,11 +126,8 @@ impl Pixels for Arrays {
 
 /// The signal of an array, the array itself, and what is missing of it.
 fn opened(name: &str, header: &Header, source: Source) -> Result<(Signal, Array, Option<String>), ReadError> {
-    let colour = match (&header.shape[..], header.dtype) {
-        ([_, _, 3], DType::U8) => Some(DType::Rgb8),
-        ([_, _, 4], DType::U8) => Some(DType::Rgba8),
-        ([_, _, 3], DType::U16) => Some(DType::Rgb16),
-        ([_, _, 4], DType::U16) => Some(DType::Rgba16),
+    let colour = match header.shape[..] {
+        [_, _, channels] => DType::colour(header.dtype, channels),
         _ => None,
     };
     let sizes = if colour.is_some() { &header.shape[..2] } else { &header.shape[..] };
@@ -143,11 +143,7 @@ fn opened(name: &str, header: &Header, source: Source) -> Result<(Signal, Array,
     let signal = Signal {
         name: name.to_owned(),
         dtype: colour.unwrap_or(header.dtype),
-        kind: match axes.len() {
-            2 | 3 => Kind::Image,
-            4 => Kind::Pattern,
-            _ => Kind::Other,
-        },
+        kind: Kind::of_bare_array(axes.len()),
         axes,
         metadata: Metadata::default(),
         notes: Vec::new(),

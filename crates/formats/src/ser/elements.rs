@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::header::{Dimension, Element, iso_date};
+use super::header::{Dimension, Element};
 use crate::dtype::DType;
 use crate::error::ReadError;
 use crate::input::{Endian::Little, Input, Scanner};
 use crate::series::missing;
 use crate::signal::{Axis, Kind};
+use crate::time::from_unix_seconds;
 
 /// `DataTypeID` of spectra; images have 0x4122.
 const CURVES: u32 = 0x4120;
@@ -111,7 +112,11 @@ impl Series {
 
     /// When the first element was taken, in ISO 8601 (UTC).
     pub(super) fn date(&self) -> Option<String> {
-        self.tags.first().filter(|(time, _)| *time != 0).map(|(time, _)| iso_date(*time))
+        self.tags
+            .first()
+            .filter(|(time, _)| *time != 0)
+            .and_then(|(time, _)| from_unix_seconds((*time).into()))
+            .map(|date| date + "Z")
     }
 
     /// The axes, slowest first, their meaning, and what is missing. Fixes how many elements are in

@@ -124,37 +124,3 @@ impl Element {
         self.header.get(calibrations..) == header.get(calibrations..)
     }
 }
-
-/// Seconds since 1970 as a date of the Gregorian calendar.
-pub(super) fn iso_date(time: u32) -> String {
-    let (mut days, seconds) = (time / 86_400, time % 86_400);
-    let leap = |year: u32| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut year = 1970;
-    while days >= 365 + u32::from(leap(year)) {
-        days -= 365 + u32::from(leap(year));
-        year += 1;
-    }
-    let mut month = 1;
-    for length in [31, 28 + u32::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    format!("{year}-{month:02}-{:02}T{hours:02}:{minutes:02}:{:02}Z", days + 1, seconds % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::iso_date;
-
-    #[test]
-    fn dates_follow_the_calendar() {
-        assert_eq!(iso_date(0), "1970-01-01T00:00:00Z");
-        assert_eq!(iso_date(1_456_073_586), "2016-02-21T16:53:06Z");
-        assert_eq!(iso_date(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(iso_date(1_483_228_799), "2016-12-31T23:59:59Z");
-    }
-}

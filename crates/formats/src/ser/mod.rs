@@ -32,7 +32,7 @@ impl Reader for Ser {
         "TIA SER"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         // The order of the bytes, the format's number, and the high byte of its version.
         matches!(input.head(), [b'I', b'I', 0x97, 0x01, _, 0x02, ..])
     }
@@ -69,7 +69,7 @@ impl Reader for Emi {
         "TIA EMI"
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         input.head().starts_with(b"JK\x00\x02")
     }
 

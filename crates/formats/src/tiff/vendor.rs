@@ -40,37 +40,72 @@ impl Calibration {
     }
 }
 
+/// Who made a page's own tags, and what they say.
+enum Maker {
+    Fei(String),
+    Zeiss(String),
+    Tvips(Tvips),
+    Olympus(Olympus),
+    Jeol(String),
+}
+
+impl Maker {
+    fn of(directory: &Directory<'_>, input: &Input) -> Option<Self> {
+        fei(directory)
+            .map(Self::Fei)
+            .or_else(|| directory.text(tag::ZEISS).map(Self::Zeiss))
+            .or_else(|| Tvips::of(directory, input).map(Self::Tvips))
+            .or_else(|| Olympus::of(directory, input).map(Self::Olympus))
+            .or_else(|| jeol(directory).map(Self::Jeol))
+    }
+
+    /// The calibration of a page that is `width` pixels wide.
+    fn calibration(&self, directory: &Directory<'_>, width: u64) -> Calibration {
+        let [columns, rows] = match self {
+            Self::Fei(ini) => {
+                let metre = |key: &str| number(ini_value(ini, "Scan", key)?);
+                ["PixelWidth", "PixelHeight"].map(|key| metre(key).and_then(|step| Step::new(step, "m")))
+            }
+            Self::Zeiss(text) => {
+                // The fourth number is the step on a screen 1024 pixels wide.
+                let step = text.lines().nth(3).and_then(number).map(|step| step * 1024.0 / width as f64);
+                let step = step.and_then(|step| Step::new(step, "m"));
+                [step.clone(), step]
+            }
+            Self::Tvips(tvips) => tvips.step_nm.map(|step| Step::new(step, "nm")),
+            Self::Olympus(olympus) => olympus
+                .step_m
+                .map(|step| Step::new((step * OLYMPUS_STEPS_A_METRE).round() / OLYMPUS_STEPS_A_METRE, "m")),
+            Self::Jeol(xml) => jeol_steps(directory, xml),
+        };
+        Calibration::both(columns, rows)
+    }
+
+    /// How the page was taken.
+    fn metadata(&self) -> Metadata {
+        match self {
+            Self::Fei(ini) => fei_metadata(ini),
+            Self::Zeiss(text) => zeiss_metadata(text),
+            Self::Tvips(tvips) => tvips.metadata(),
+            Self::Olympus(olympus) => Metadata {
+                date: olympus.date.clone(),
+                magnification: stated(olympus.magnification),
+                detector: worded(olympus.camera.split('\0').next().unwrap_or_default()),
+                ..Metadata::default()
+            },
+            Self::Jeol(xml) => jeol_metadata(xml),
+        }
+    }
+}
+
 /// The calibration of a page that is `width` pixels wide.
 pub(super) fn calibration(directory: &Directory<'_>, input: &Input, width: u64) -> Calibration {
     if directory.has(tag::DM_SCALE) || directory.has(tag::DM_UNIT) {
         let [columns, rows, series] = [0, 1, 2].map(|axis| micrograph_step(directory, axis));
         return Calibration { rows, columns, series, warning: None };
     }
-    if let Some(ini) = fei(directory) {
-        let metre = |key: &str| number(ini_value(&ini, "Scan", key)?);
-        return Calibration::both(
-            metre("PixelWidth").and_then(|step| Step::new(step, "m")),
-            metre("PixelHeight").and_then(|step| Step::new(step, "m")),
-        );
-    }
-    if let Some(text) = directory.text(tag::ZEISS) {
-        // The fourth number is the step on a screen 1024 pixels wide.
-        let step = text.lines().nth(3).and_then(number).map(|step| step * 1024.0 / width as f64);
-        let step = step.and_then(|step| Step::new(step, "m"));
-        return Calibration::both(step.clone(), step);
-    }
-    if let Some(tvips) = Tvips::of(directory, input) {
-        let [x, y] = tvips.step_nm.map(|step| Step::new(step, "nm"));
-        return Calibration::both(x, y);
-    }
-    if let Some(olympus) = Olympus::of(directory, input) {
-        let [x, y] = olympus
-            .step_m
-            .map(|step| Step::new((step * OLYMPUS_STEPS_A_METRE).round() / OLYMPUS_STEPS_A_METRE, "m"));
-        return Calibration::both(x, y);
-    }
-    if let Some(jeol) = jeol(directory) {
-        return jeol_calibration(directory, &jeol);
+    if let Some(maker) = Maker::of(directory, input) {
+        return maker.calibration(directory, width);
     }
     if let Some([(x, x_unit), (y, y_unit)]) = imagej::scales(directory) {
         let (columns, rows) = (Step::new(x, &x_unit), Step::new(y, &y_unit));
@@ -175,6 +210,22 @@ impl Tvips {
         })
     }
 
+    fn metadata(&self) -> Metadata {
+        // One number, for images and for diffraction patterns.
+        let [camera_length_mm, magnification] =
+            [self.diffraction, !self.diffraction].map(|meant| stated(self.magnification).filter(|_| meant));
+        Metadata {
+            date: self.date(),
+            energy_kv: scaled(self.energy_v, 1e-3),
+            magnification,
+            camera_length_mm,
+            detector: worded(self.camera.split('\0').next().unwrap_or_default()),
+            exposure_s: scaled(self.exposure_ms, 1e-3),
+            stage_tilt_deg: Some(self.tilt_deg),
+            ..Metadata::default()
+        }
+    }
+
     /// Year, month and day are the bytes of one number.
     fn date(&self) -> Option<String> {
         let (year, month, day) = (self.date >> 16, self.date >> 8 & 0xff, self.date & 0xff);
@@ -254,59 +305,31 @@ fn attribute<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The resolution tags count pixels of the camera; the magnification leads to the specimen.
-fn jeol_calibration(directory: &Directory<'_>, xml: &str) -> Calibration {
+fn jeol_steps(directory: &Directory<'_>, xml: &str) -> [Option<Step>; 2] {
     let imaged = element(xml, "EosMode") == Some("eosTEM") && element(xml, "ModeString") == Some("MAG");
     let magnification = element(xml, "SelectorValue").and_then(number).filter(|value| imaged && *value > 0.0);
-    let Some(magnification) = magnification else { return Calibration::default() };
+    let Some(magnification) = magnification else { return [None, None] };
     let unit_nm = if directory.number(tag::RESOLUTION_UNIT) == Some(2) { 2.54e7 } else { 1e7 };
     let step = |tag| Step::new(unit_nm / directory.quotient(tag)? / magnification, "nm");
-    Calibration::both(step(tag::X_RESOLUTION), step(tag::Y_RESOLUTION))
+    [tag::X_RESOLUTION, tag::Y_RESOLUTION].map(step)
+}
+
+fn jeol_metadata(xml: &str) -> Metadata {
+    let value = |name: &str| element(xml, name).and_then(number);
+    let imaged = element(xml, "ModeString") != Some("DIFF");
+    Metadata {
+        microscope: element(xml, "Instruments").and_then(worded),
+        energy_kv: value("AccelerationVoltage").and_then(|volts| scaled(volts, 1e-3)),
+        mode: element(xml, "EosMode").map(|mode| if mode == "eosASID" { "STEM" } else { "TEM" }.to_owned()),
+        magnification: value("SelectorValue").filter(|_| imaged).and_then(stated),
+        stage_tilt_deg: value("TX").zip(value("TY")).map(|(alpha, beta)| [alpha, beta]),
+        ..Metadata::default()
+    }
 }
 
 /// How the page was taken.
 pub(super) fn metadata(directory: &Directory<'_>, input: &Input) -> Metadata {
-    let mut known = if let Some(ini) = fei(directory) {
-        fei_metadata(&ini)
-    } else if let Some(text) = directory.text(tag::ZEISS) {
-        zeiss_metadata(&text)
-    } else if let Some(tvips) = Tvips::of(directory, input) {
-        let (length, magnification) = if tvips.diffraction {
-            (Some(tvips.magnification), None)
-        } else {
-            (None, Some(tvips.magnification))
-        };
-        Metadata {
-            date: tvips.date(),
-            energy_kv: scaled(tvips.energy_v, 1e-3),
-            magnification: magnification.and_then(stated),
-            camera_length_mm: length.and_then(stated),
-            detector: worded(tvips.camera.split('\0').next().unwrap_or_default()),
-            exposure_s: scaled(tvips.exposure_ms, 1e-3),
-            stage_tilt_deg: Some(tvips.tilt_deg),
-            ..Metadata::default()
-        }
-    } else if let Some(olympus) = Olympus::of(directory, input) {
-        Metadata {
-            date: olympus.date,
-            magnification: stated(olympus.magnification),
-            detector: worded(olympus.camera.split('\0').next().unwrap_or_default()),
-            ..Metadata::default()
-        }
-    } else if let Some(xml) = jeol(directory) {
-        let value = |name: &str| element(&xml, name).and_then(number);
-        let imaged = element(&xml, "ModeString") != Some("DIFF");
-        Metadata {
-            microscope: element(&xml, "Instruments").and_then(worded),
-            energy_kv: value("AccelerationVoltage").and_then(|volts| scaled(volts, 1e-3)),
-            mode: element(&xml, "EosMode")
-                .map(|mode| if mode == "eosASID" { "STEM" } else { "TEM" }.to_owned()),
-            magnification: value("SelectorValue").filter(|_| imaged).and_then(stated),
-            stage_tilt_deg: value("TX").zip(value("TY")).map(|(alpha, beta)| [alpha, beta]),
-            ..Metadata::default()
-        }
-    } else {
-        Metadata::default()
-    };
+    let mut known = Maker::of(directory, input).map(|maker| maker.metadata()).unwrap_or_default();
     known.date = known.date.or_else(|| directory.text(tag::DATE_TIME).as_deref().and_then(exif_date));
     known
 }

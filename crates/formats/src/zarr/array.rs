@@ -171,10 +171,9 @@ fn element(described: &Value) -> (DType, Endian) {
         return none;
     }
     match (&names[..], first) {
-        ("RGB", Some((DType::U8, endian))) => (DType::Rgb8, endian),
-        ("RGBA", Some((DType::U8, endian))) => (DType::Rgba8, endian),
-        ("RGB", Some((DType::U16, endian))) => (DType::Rgb16, endian),
-        ("RGBA", Some((DType::U16, endian))) => (DType::Rgba16, endian),
+        ("RGB" | "RGBA", Some((channel, endian))) => {
+            DType::colour(channel, names.len()).map_or(none, |colour| (colour, endian))
+        }
         _ => none,
     }
 }

@@ -2,7 +2,6 @@
 
 mod array;
 mod store;
-mod zip;
 
 use std::sync::Arc;
 
@@ -34,8 +33,8 @@ pub(crate) enum Zarr {
 
 impl Zarr {
     /// The flavour of a store, from its root; `None` if it is no store.
-    fn of(input: &Input) -> Result<Option<Self>> {
-        let store = Store::open(&Arc::new(input.clone()))?;
+    fn of(input: &Arc<Input>) -> Result<Option<Self>> {
+        let store = Store::open(input)?;
         if !store.is_zarr() {
             return Ok(None);
         }
@@ -54,7 +53,7 @@ impl Reader for Zarr {
         }
     }
 
-    fn recognises(&self, input: &Input) -> bool {
+    fn recognises(&self, input: &Arc<Input>) -> bool {
         let can_be = input.is_folder() || input.head().starts_with(b"PK\x03\x04");
         // What looks like a store and is broken is reported by the last of the flavours.
         can_be && guarded(|| Self::of(input)).ok().flatten() == Some(*self)

@@ -1,14 +1,15 @@
 //! Keys and their bytes, from a folder or a ZIP archive.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::zip::Archive;
+use crate::codec::deflate;
 use crate::error::ReadError;
 use crate::input::Input;
+use crate::zip::{DEFLATED, Member, STORED, members};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -21,6 +22,38 @@ const DESCRIPTIONS: [&str; 3] = [".zgroup", ".zarray", "zarr.json"];
 pub(super) enum Store {
     Folder(PathBuf),
     Zip(Archive),
+}
+
+/// A ZIP archive whose directory was read.
+pub(super) struct Archive {
+    input: Arc<Input>,
+    members: HashMap<String, Member>,
+}
+
+impl Archive {
+    /// Reads the directory. Of several members with one name the last counts.
+    fn open(input: &Arc<Input>) -> Result<Self> {
+        let named = |member: Member| (member.name.clone(), member);
+        let members = members(input, u64::MAX)?.into_iter().map(named).collect();
+        Ok(Self { input: Arc::clone(input), members })
+    }
+
+    /// The bytes of a member, at most `most`.
+    fn bytes(&self, key: &str, most: usize) -> Result<Option<Vec<u8>>> {
+        let Some(member) = self.members.get(key) else { return Ok(None) };
+        let packed = self.input.read(member.data_at(&self.input)?, member.packed)?;
+        let bytes = match member.method {
+            STORED => packed,
+            DEFLATED => deflate(&packed, usize::try_from(member.length).unwrap_or(usize::MAX).min(most))?,
+            method => {
+                return Err(ReadError::unsupported(format!("{key} is packed by the ZIP method {method}")));
+            }
+        };
+        if bytes.len() as u64 == member.length {
+            return Ok(Some(bytes));
+        }
+        Err(ReadError::damaged(format!("{key} has {} bytes, not {}", bytes.len(), member.length)))
+    }
 }
 
 /// Appends a name to a path of keys.
@@ -50,7 +83,7 @@ impl Store {
                 Err(error) if is_missing(&error) => Ok(None),
                 Err(error) => Err(error.into()),
             },
-            Self::Zip(archive) => Ok(archive.size(key)),
+            Self::Zip(archive) => Ok(archive.members.get(key).map(|member| member.packed)),
         }
     }
 
@@ -88,7 +121,7 @@ impl Store {
             }
             Self::Zip(archive) => {
                 let inside = if path.is_empty() { String::new() } else { format!("{path}/") };
-                let described = archive.keys().filter_map(|key| {
+                let described = archive.members.keys().filter_map(|key| {
                     let rest = key.strip_prefix(&inside)?;
                     let (name, below) = rest.split_once('/')?;
                     DESCRIPTIONS.iter().any(|last| below.ends_with(last)).then(|| name.to_owned())

@@ -16,6 +16,17 @@ pub fn ramp(width: usize, height: usize) -> Array2<f32> {
     Array2::from_shape_fn((height, width), |(row, column)| (row * 10 + column) as f32)
 }
 
+/// Numbers without a pattern, always the same ones (xorshift).
+pub fn random() -> impl FnMut() -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use adatom_formats::{Dataset, FormatError, open_bytes};
 
+use super::common::random;
 use super::{bmp, mrc, npy, ser};
 
 thread_local! {
@@ -124,13 +125,8 @@ fn files_that_end_early_give_what_is_whole_or_say_so() {
 #[test]
 fn flipped_bytes_are_survived() {
     for (name, bytes) in valid_files() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as usize
-        };
+        let mut random = random();
+        let mut next = || random() as usize;
         for round in 0..600 {
             let mut broken = bytes.clone();
             for _ in 0..1 + round % 4 {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bmp;
+#[path = "../common/mod.rs"]
+mod common;
 mod hostile;
 mod mrc;
 mod npy;

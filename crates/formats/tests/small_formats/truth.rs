@@ -3,24 +3,12 @@
 //! They are not part of the project. `ADATOM_TEST_DATA` names the folder that has `formats/`; the
 //! tests say so and pass when it is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use adatom_formats::{Dataset, Kind, Stats, open};
 use serde_json::Value;
 
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("ADATOM_TEST_DATA")
-        .map_or_else(
-            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-            PathBuf::from,
-        )
-        .join("formats");
-    if folder.join("truth.json").is_file() {
-        return Some(folder);
-    }
-    eprintln!("\n*** SKIPPED: no real files in {}; set ADATOM_TEST_DATA ***\n", folder.display());
-    None
-}
+use super::common::test_data;
 
 /// A text of the truth, where nothing is written in two ways.
 fn text(value: &Value) -> &str {
@@ -71,7 +59,7 @@ fn compare(name: &str, dataset: &Dataset, index: usize, truth: &Value) {
 
 #[test]
 fn all_files_agree_with_the_truth() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = test_data("formats") else { return };
     let truth: Value = serde_json::from_slice(&std::fs::read(folder.join("truth.json")).unwrap()).unwrap();
     let mut seen = 0;
     for file in truth["files"].as_array().unwrap() {
@@ -94,7 +82,7 @@ fn of_folder(folder: &Path, name: &str) -> Dataset {
 
 #[test]
 fn an_emi_file_opens_all_its_series() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = test_data("formats") else { return };
     let dataset = of_folder(&folder, "ser/16x16_STEM_BF_DF_acquire.emi");
     assert_eq!(dataset.format(), "TIA EMI");
     let names: Vec<_> = dataset.signals().iter().map(|signal| signal.name.as_str()).collect();
@@ -111,7 +99,7 @@ fn an_emi_file_opens_all_its_series() {
 
 #[test]
 fn the_settings_of_a_scan_come_from_the_emi_file() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = test_data("formats") else { return };
     let dataset = of_folder(&folder, "ser/03_Scanning Preview_1.ser");
     let metadata = &dataset.signals()[0].metadata;
     assert_eq!(metadata.date.as_deref(), Some("2019-04-25T09:30:09"));
@@ -132,7 +120,7 @@ fn the_settings_of_a_scan_come_from_the_emi_file() {
 
 #[test]
 fn the_settings_of_a_camera_come_from_the_emi_file() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = test_data("formats") else { return };
     let dataset = of_folder(&folder, "ser/128x128-TEM_search_1.ser");
     let metadata = &dataset.signals()[0].metadata;
     assert_eq!(metadata.date.as_deref(), Some("2016-02-22T18:50:01"));
@@ -145,7 +133,7 @@ fn the_settings_of_a_camera_come_from_the_emi_file() {
 
 #[test]
 fn a_series_without_an_emi_file_says_so_and_has_the_date_of_its_tag() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = test_data("formats") else { return };
     let dataset = of_folder(&folder, "ser/64x64_diffraction_acquire_1.ser");
     let signal = &dataset.signals()[0];
     assert!(signal.notes[0].contains(".emi"), "{:?}", signal.notes);

@@ -1,10 +1,7 @@
-//! The members of a ZIP archive, stored or deflated, as NumPy writes it.
+//! The directory of a ZIP archive, which NumPy and zarr keep arrays in.
 //!
-//! The directory at the end is all that is needed beside `flate2`, which PNG brings anyway.
+//! It is all that is needed beside `flate2`, which PNG brings anyway.
 
-use std::sync::Arc;
-
-use super::array::{Deflated, Source};
 use crate::error::ReadError;
 use crate::input::{Endian::Little, Input, Scanner};
 
@@ -20,35 +17,38 @@ const LONGEST_END: u64 = END_BYTES + 0xffff;
 const ELSEWHERE: u64 = 0xffff_ffff;
 /// Id of the 64-bit extension.
 const WIDE: u16 = 1;
-/// Deflate cannot make data more than about 1032 times shorter.
-const MOST_PACKED: u64 = 1100;
-/// More arrays are not listed.
-const MOST_MEMBERS: u64 = 10_000;
+/// Methods of packing.
+pub(crate) const STORED: u16 = 0;
+pub(crate) const DEFLATED: u16 = 8;
 
 /// A file in an archive.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub name: String,
     flags: u16,
-    method: u16,
-    check: u32,
-    packed: u64,
-    length: u64,
+    /// How it is packed.
+    pub method: u16,
+    /// Checksum of its bytes.
+    pub check: u32,
+    /// Bytes in the archive.
+    pub packed: u64,
+    /// Bytes when unpacked.
+    pub length: u64,
     /// Where its own header starts.
     header_at: u64,
 }
 
 /// The name of the first member, if the file starts like an archive.
-pub(super) fn first_name(head: &[u8]) -> Option<&[u8]> {
+pub(crate) fn first_name(head: &[u8]) -> Option<&[u8]> {
     let rest = head.strip_prefix(LOCAL)?;
     let length = usize::from(u16::from_le_bytes([*rest.get(22)?, *rest.get(23)?]));
     rest.get(26..26 + length)
 }
 
-/// The members in the order of the directory.
-pub(super) fn members(input: &Input) -> Result<Vec<Member>, ReadError> {
+/// The members in the order of the directory, if there are at most `most`.
+pub(crate) fn members(input: &Input, most: u64) -> Result<Vec<Member>, ReadError> {
     let (count, at) = directory(input)?;
-    if count > MOST_MEMBERS {
-        let reason = format!("it has {count} members; at most {MOST_MEMBERS} are read");
+    if count > most {
+        let reason = format!("it has {count} members; at most {most} are read");
         return Err(ReadError::unsupported(reason));
     }
     let mut scanner = Scanner::new(input, at);
@@ -129,8 +129,8 @@ fn member(scanner: &mut Scanner<'_>) -> Result<Member, ReadError> {
 }
 
 impl Member {
-    /// Where its bytes are.
-    pub(super) fn source(&self, input: &Arc<Input>) -> Result<Source, ReadError> {
+    /// Where its packed bytes start; all of them are in the file.
+    pub(crate) fn data_at(&self, input: &Input) -> Result<u64, ReadError> {
         if self.flags & 1 == 1 {
             return Err(ReadError::unsupported("it is encrypted"));
         }
@@ -149,20 +149,6 @@ impl Member {
             );
             return Err(ReadError::damaged(reason));
         }
-        match self.method {
-            0 if self.packed == self.length => {
-                Ok(Source::Stored { input: Arc::clone(input), at, length: self.length })
-            }
-            8 if self.length <= self.packed.saturating_mul(MOST_PACKED) => {
-                Ok(Source::Deflated(Deflated::new(input, at, self.packed, self.length, self.check)))
-            }
-            0 | 8 => Err(ReadError::damaged(format!(
-                "the archive claims that {} bytes become {}",
-                self.packed, self.length
-            ))),
-            other => Err(ReadError::unsupported(format!(
-                "it is packed by method {other}; stored and deflated are read"
-            ))),
-        }
+        Ok(at)
     }
 }
