@@ -6,10 +6,12 @@ mod common;
 
 use adatom_formats::{DType, Dataset, Kind, Selection, Stats, Virtual, open_bytes};
 use common::dm::{FORMS, Form, Node};
+use common::keep_seed;
 use ndarray::array;
 use std::path::Path;
 
 fn open(bytes: Vec<u8>) -> Dataset {
+    keep_seed("dm", &bytes);
     open_bytes(Path::new("made.dm"), bytes).unwrap()
 }
 

@@ -2,15 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::path::Path;
 
 use adatom_formats::{DType, Dataset, FormatError, Kind, Selection, Stats, Virtual, open_bytes};
+use common::keep_seed;
 use hdf5_pure::{AttrValue, FileBuilder, GroupBuilder};
 use ndarray::array;
 use serde_json::json;
 
 fn opened(file: FileBuilder) -> Dataset {
-    open_bytes(Path::new("folder/built.h5"), file.finish().unwrap()).unwrap()
+    let bytes = file.finish().unwrap();
+    keep_seed("hdf5", &bytes);
+    open_bytes(Path::new("folder/built.h5"), bytes).unwrap()
 }
 
 /// Adds the groups of a path, innermost filled by `fill`.

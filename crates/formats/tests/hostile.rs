@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use adatom_formats::FormatError;
-use common::{GREY_JPEG, entries, pages, put, ramp, random, raw_tiff, read, read_frame, valid_files};
+use common::{
+    GREY_JPEG, entries, keep_seed, pages, put, ramp, random, raw_tiff, read, read_frame, valid_files,
+};
 use ndarray::Array2;
 
 /// The message of the error that opening these bytes gives.
@@ -94,6 +96,10 @@ fn impossible_tiff_numbers_are_refused() {
         broken[index].3 = value;
         refusal(&raw_tiff(false, &broken, &[1; 12]));
     }
+    // Where a decoder is needed it must not see a list of numbers longer than the file.
+    let mut many_colours = entries(4, 3, 8, 1);
+    (many_colours[3].3, many_colours[4].2) = (8, 0x40_0001);
+    assert!(refusal(&raw_tiff(false, &many_colours, &[1; 12])).contains("tag 262"));
     let mut wide_tile = entries(4, 3, 8, 1);
     for (index, tag, value) in [(5, 324, 134), (7, 322, u32::MAX), (8, 325, 12), (9, 323, u32::MAX)] {
         (wide_tile[index].0, wide_tile[index].1, wide_tile[index].3) = (tag, 4, value);
@@ -127,10 +133,27 @@ fn a_circle_of_tiff_pages_ends() {
 }
 
 #[test]
+fn tiff_pages_that_lie_over_each_other_end() {
+    // Every four bytes a directory of ten thousand entries begins; read as told it takes minutes.
+    let (count, entries) = (30_000_u32, 10_001_u16);
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    (0..count).for_each(|_| bytes.extend([entries.to_le_bytes(), [0; 2]].concat()));
+    bytes.resize(8 + 2 + 12 * usize::from(entries), 0);
+    (1..=count).for_each(|next| bytes.extend((8 + 4 * next).to_le_bytes()));
+    refusal(&bytes);
+}
+
+#[test]
 fn files_cut_short_give_an_error_or_the_whole_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut");
     for (name, bytes) in valid_files() {
+        let target = match name.rsplit('.').next() {
+            Some("tif") => "tiff",
+            Some("dm3" | "dm4") => "dm",
+            _ => "png_jpeg",
+        };
+        keep_seed(target, &bytes);
         std::fs::write(&path, &bytes).unwrap();
         let whole = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         for length in 0..bytes.len() {

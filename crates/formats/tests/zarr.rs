@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use adatom_formats::{DType, Selection, Stats, open, open_bytes};
+use common::keep_seed;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use ndarray::Array2;
@@ -45,10 +48,43 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// The codecs in a Blosc container, by their numbers there.
+const BLOSC: [&str; 5] = ["blosc-blosclz", "blosc-lz4", "blosc-plain", "blosc-zlib", "blosc-zstd"];
+
+/// A Blosc container of one block that isn't split, nothing in it shuffled: a dozen bytes, which each
+/// codec tells as they are.
+fn blosc(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    assert_eq!(length, 12);
+    let codec = BLOSC.iter().position(|codec| *codec == name).unwrap() as u8;
+    let stream = match name {
+        "blosc-blosclz" => [&[length as u8 - 1], bytes].concat(),
+        "blosc-lz4" => [&[(length as u8) << 4], bytes].concat(),
+        "blosc-zlib" => zlib(bytes),
+        "blosc-zstd" => [&[0x28, 0xb5, 0x2f, 0xfd, 0x20, 12, 0x61, 0, 0], bytes].concat(),
+        _ => bytes.to_vec(),
+    };
+    let is_plain = name == "blosc-plain";
+    let flags = if is_plain { 0x02 } else { codec << 5 | 0x10 };
+    let head = if is_plain { 0 } else { 8 };
+    let total = 16 + head + stream.len() as u32;
+    let mut container = vec![2, 1, flags, 2];
+    container.extend([length, length, total].iter().flat_map(|number| number.to_le_bytes()));
+    if !is_plain {
+        container.extend([20, stream.len() as u32].iter().flat_map(|number| number.to_le_bytes()));
+    }
+    container.extend(stream);
+    container
+}
+
 /// A HyperSpy store of version 2 as keys and bytes.
 fn hyperspy_store(order: &str, compressor: &str) -> Vec<(String, Vec<u8>)> {
     let group = "Experiments/a map";
-    let compression = if compressor.is_empty() { json!(null) } else { json!({"id": compressor, "level": 1}) };
+    let compression = if compressor.is_empty() {
+        json!(null)
+    } else {
+        json!({"id": compressor.split('-').next(), "level": 1})
+    };
     let array = json!({
         "zarr_format": 2, "shape": SHAPE, "chunks": BLOCK, "dtype": "<u2", "order": order,
         "compressor": compression, "filters": null, "fill_value": 9,
@@ -75,7 +111,11 @@ fn hyperspy_store(order: &str, compressor: &str) -> Vec<(String, Vec<u8>)> {
     .collect::<Vec<_>>();
     for index in blocks() {
         let elements = block(index, order == "F", u16::to_le_bytes);
-        let bytes = if compressor.is_empty() { elements } else { zlib(&elements) };
+        let bytes = match compressor {
+            "" => elements,
+            "zlib" => zlib(&elements),
+            name => blosc(name, &elements),
+        };
         store.push((format!("{group}/data/{}.{}", index[0], index[1]), bytes));
     }
     store
@@ -118,8 +158,12 @@ fn expected() -> Array2<f32> {
 
 #[test]
 fn hyperspy_stores_are_read_from_folders_and_archives() {
-    for (order, compressor) in [("C", ""), ("F", ""), ("C", "zlib"), ("F", "zlib")] {
+    let with_blosc = BLOSC.map(|codec| ("C", codec));
+    for (order, compressor) in
+        [("C", ""), ("F", ""), ("C", "zlib"), ("F", "zlib")].into_iter().chain(with_blosc)
+    {
         let store = hyperspy_store(order, compressor);
+        keep_seed("zarr", &zipped(&store));
         let folder = tempfile::tempdir().unwrap();
         put(folder.path(), &store);
         for dataset in [open(folder.path()).unwrap(), open_bytes(Path::new("a.zip"), zipped(&store)).unwrap()]
@@ -173,6 +217,7 @@ fn version_3_is_read_with_its_codecs() {
         store.push((format!("scan/c/{}/{}", index[0], index[1]), bytes));
     }
     put(folder.path(), &store);
+    keep_seed("zarr", &zipped(&store));
     let dataset = open(folder.path()).unwrap();
     assert_eq!((dataset.format(), dataset.signals()[0].name.as_str()), ("zarr", "/scan"));
     assert_eq!(dataset.image(&Selection::default()).unwrap().data, expected());

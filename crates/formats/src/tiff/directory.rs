@@ -45,6 +45,8 @@ pub(super) mod tag {
     pub const DM_SCALE: u16 = 65_009;
 }
 
+/// Tags up to this one are the standard's, and decoders look at them.
+const LAST_STANDARD: u16 = 999;
 /// Texts of at most this many bytes are shown among the original tags.
 const SHOWN_TEXT: u64 = 1 << 16;
 /// Lists of at most this many numbers are shown among the original tags.
@@ -81,6 +83,8 @@ pub(super) struct Directory<'a> {
     input: &'a Input,
     form: Form,
     entries: Vec<Entry>,
+    /// The first tag of the TIFF standard whose values would lie outside the file.
+    pub(super) beyond: Option<u16>,
 }
 
 fn unsigned(bytes: &[u8], endian: Endian) -> u64 {
@@ -109,6 +113,7 @@ impl Form {
         let mut layout = Layout { directories: Vec::new(), broken: None };
         let mut seen = HashSet::new();
         let mut next = self.offset(input, self.first_at());
+        let mut total = 0;
         loop {
             let position = match next {
                 Some(0) => break,
@@ -127,6 +132,11 @@ impl Form {
                     Some(format!("frame {} lies beyond the end of the file", layout.directories.len()));
                 break;
             };
+            total += end - position;
+            if total > input.len() {
+                layout.broken = Some("the descriptions of the frames lie over each other".to_owned());
+                break;
+            }
             layout.directories.push(position);
             next = self.offset(input, end);
         }
@@ -144,18 +154,23 @@ impl Form {
             .end_of(input, position)
             .and_then(|end| input.read(position + count_size, end - position - count_size).ok())
             .unwrap_or_default();
-        let entry = |(i, bytes): (usize, &[u8])| {
+        let mut beyond = None;
+        let mut entry = |(i, bytes): (usize, &[u8])| {
             let read = |from: usize, size: usize| Some(unsigned(bytes.get(from..from + size)?, self.endian));
             let (tag, kind) = (read(0, 2)? as u16, read(2, 2)? as u16);
             let count = read(4, inline as usize)?;
-            let length = count.checked_mul(kind_size(kind)?)?;
+            let length = count.saturating_mul(kind_size(kind)?);
             let value = read(4 + inline as usize, inline as usize)?;
             let inside = position + count_size + i as u64 * entry_size + 4 + inline;
             let at = if length <= inline { inside } else { value };
-            (at.checked_add(length)? <= input.len()).then_some(Entry { tag, kind, count, at })
+            let is_inside = at.checked_add(length).is_some_and(|end| end <= input.len());
+            if !is_inside && tag <= LAST_STANDARD {
+                beyond.get_or_insert(tag);
+            }
+            is_inside.then_some(Entry { tag, kind, count, at })
         };
-        let entries = block.chunks_exact(entry_size as usize).enumerate().filter_map(entry).collect();
-        Directory { input, form: self, entries }
+        let entries = block.chunks_exact(entry_size as usize).enumerate().filter_map(&mut entry).collect();
+        Directory { input, form: self, entries, beyond }
     }
 
     /// The bytes of an offset as this form writes it.

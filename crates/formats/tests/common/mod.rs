@@ -4,6 +4,7 @@
 
 pub mod dm;
 
+use std::hash::{Hash, Hasher};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,16 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
+}
+
+/// Keeps a valid file as a seed of the fuzz target `target`, if `ADATOM_FUZZ_CORPUS` names their folder.
+pub fn keep_seed(target: &str, bytes: &[u8]) {
+    let Some(corpus) = std::env::var_os("ADATOM_FUZZ_CORPUS") else { return };
+    let folder = Path::new(&corpus).join(target);
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut hasher = std::hash::DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    std::fs::write(folder.join(format!("{:016x}", hasher.finish())), bytes).unwrap();
 }
 
 /// The first image of a file.
