@@ -29,6 +29,8 @@ pub struct Element(u8);
 impl Element {
     /// Carbon.
     pub const CARBON: Self = Self(6);
+    /// Oxygen.
+    pub const OXYGEN: Self = Self(8);
 
     /// The element with this atomic number, 1 to 103.
     pub fn from_number(number: u8) -> Result<Self, CrystalError> {

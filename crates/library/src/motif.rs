@@ -6,15 +6,24 @@ const NEAREST_ANGSTROM: (f64, f64) = (1.8, 3.2);
 /// Elements to draw from, light to heavy: they differ in the width of their potential.
 const ELEMENTS: [&str; 8] = ["C", "Al", "Ti", "Fe", "Ga", "Zr", "Ba", "Au"];
 
+/// Share of the random lattices that have oxygen between their columns, if oxygen has no label.
+const OXIDES: f64 = 0.4;
+/// Oxygen is at least this far from every other column \[Å\], as in rutile and spinel.
+const OXYGEN_APART_ANGSTROM: f64 = 1.0;
+
 /// The elements that random lattices are made of.
 pub(crate) fn elements() -> impl Iterator<Item = Element> {
+    named().chain([Element::OXYGEN])
+}
+
+fn named() -> impl Iterator<Item = Element> {
     ELEMENTS.iter().filter_map(|symbol| Element::from_symbol(symbol).ok())
 }
 
 /// A random two-dimensional lattice with one to five columns in its motif; all but the first
-/// are as bright as the first or down to a twelfth of it. Returns the cell and the distance of
-/// its nearest columns \[Å\].
-pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
+/// are as bright as the first or down to a twelfth of it. With `oxides`, some lattices have columns of
+/// oxygen beside them. Returns the cell and the distance of its nearest columns but oxygen's \[Å\].
+pub(crate) fn random_cell(rng: &mut SampleRng, oxides: bool) -> (ProjectedCell, f64) {
     let ratio = rng.between(1.0, 1.6);
     let angle = match rng.index(4) {
         0 => 90.0,
@@ -48,8 +57,8 @@ pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
     let scale = target / nearest;
     vectors.iter_mut().flatten().for_each(|v| *v *= scale);
     // Atoms a repeat make the contrast: the same element with fewer atoms is fainter.
-    let element = elements().nth(rng.index(ELEMENTS.len())).unwrap_or(Element::CARBON);
-    let columns = places
+    let element = named().nth(rng.index(ELEMENTS.len())).unwrap_or(Element::CARBON);
+    let mut columns: Vec<_> = places
         .into_iter()
         .enumerate()
         .map(|(index, [x, y])| {
@@ -62,7 +71,27 @@ pub(crate) fn random_cell(rng: &mut SampleRng) -> (ProjectedCell, f64) {
             }
         })
         .collect();
+    if oxides && rng.uniform() < OXIDES {
+        add_oxygen(&mut columns, &vectors, rng);
+    }
     (ProjectedCell { vectors, repeat_angstrom: 4.0, columns }, target)
+}
+
+/// Columns of oxygen wherever there is room, each with half to three times the atoms of the first column.
+fn add_oxygen(columns: &mut Vec<ProjectedColumn>, vectors: &[[f64; 2]; 2], rng: &mut SampleRng) {
+    let atoms = rng.between(0.5, 3.0);
+    for _ in 0..1 + rng.index(12) {
+        let (u, v) = (rng.uniform(), rng.uniform());
+        let [x, y] = [u * vectors[0][0] + v * vectors[1][0], u * vectors[0][1] + v * vectors[1][1]];
+        if columns.iter().all(|c| lattice_distance(vectors, [x, y], [c.x, c.y]) >= OXYGEN_APART_ANGSTROM) {
+            columns.push(ProjectedColumn {
+                x,
+                y,
+                species: vec![(Element::OXYGEN, atoms)],
+                u_iso_angstrom2: None,
+            });
+        }
+    }
 }
 
 /// Distance of two points of a lattice, the nearest translation counting.
@@ -85,10 +114,15 @@ mod tests {
 
     #[test]
     fn columns_are_never_closer_than_stated() {
+        let mut oxides = 0;
         for index in 0..200 {
-            let (cell, nearest) = random_cell(&mut SampleRng::new(4, index));
+            let (mut cell, nearest) = random_cell(&mut SampleRng::new(4, index), true);
+            oxides += usize::from(cell.columns.iter().any(|c| c.species[0].0 == Element::OXYGEN));
+            assert!(cell.nearest_distance() >= OXYGEN_APART_ANGSTROM - 1e-9, "{index}");
+            cell.columns.retain(|c| c.species[0].0 != Element::OXYGEN);
             assert!((cell.nearest_distance() / nearest - 1.0).abs() < 1e-9, "{index}");
             assert!((1.8..=3.2).contains(&nearest));
         }
+        assert!((60..=100).contains(&oxides), "{oxides} of 200");
     }
 }

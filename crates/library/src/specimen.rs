@@ -43,17 +43,24 @@ pub(crate) struct Prepared {
 }
 
 pub(crate) enum Source {
-    Crystal { crystal: Box<Crystal>, zone: ZoneAxis, cell: Box<ProjectedCell> },
+    Crystal {
+        crystal: Box<Crystal>,
+        zone: ZoneAxis,
+        cell: Box<ProjectedCell>,
+    },
     Sheets(Vec<AmorphousSheet>),
-    RandomLattice,
+    /// With unlabelled oxygen between the columns of some.
+    RandomLattice {
+        oxides: bool,
+    },
 }
 
 impl Prepared {
     /// The crystal of one sample, `None` for sheets, and the distance of its nearest columns \[Å\].
     pub(crate) fn cell(&self, rng: &mut SampleRng) -> (Option<Cow<'_, ProjectedCell>>, f64) {
         match &self.source {
-            Source::RandomLattice => {
-                let (cell, nearest) = random_cell(rng);
+            Source::RandomLattice { oxides } => {
+                let (cell, nearest) = random_cell(rng, *oxides);
                 (Some(Cow::Owned(cell)), nearest)
             }
             Source::Crystal { cell, .. } => (Some(Cow::Borrowed(cell.as_ref())), self.nearest_angstrom),
@@ -228,7 +235,10 @@ pub(crate) fn prepare(
                 .map_err(geometry)?;
             (Source::Sheets(sheets), [Element::CARBON].into_iter().collect(), 1.42)
         }
-        Material::RandomLattice => (Source::RandomLattice, motif::elements().collect(), 0.0),
+        Material::RandomLattice => {
+            let oxides = omitted.contains(&Element::OXYGEN);
+            (Source::RandomLattice { oxides }, motif::elements().collect(), 0.0)
+        }
         Material::Crystal(crystal) => {
             let zone: ZoneAxis = structure.zone.parse().map_err(geometry)?;
             let cell = ProjectedCell::new(&crystal, zone, recipe.labels.merge_angstrom).map_err(geometry)?;
