@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::{env, fs, process};
 
-use adatom_fuzz::{Memory, read_file};
+use adatom_fuzz::read_file;
 use libfuzzer_sys::fuzz_target;
 
 /// The series' length counts as the file's does.
@@ -27,5 +27,5 @@ fuzz_target!(|bytes: &[u8]| {
     let (folder, series) = &*FOLDER;
     let path = folder.join("x.emi");
     fs::write(&path, bytes).expect("an EMI file");
-    read_file(&path, series + bytes.len(), Memory::OfFile);
+    read_file(&path, series + bytes.len());
 });

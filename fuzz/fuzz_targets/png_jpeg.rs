@@ -1,6 +1,6 @@
 #![no_main]
 
-use adatom_fuzz::{Memory, read_bytes};
+use adatom_fuzz::read_bytes;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| read_bytes(bytes, Memory::OfPixels));
+fuzz_target!(|bytes: &[u8]| read_bytes(bytes));

@@ -100,6 +100,14 @@ fn impossible_tiff_numbers_are_refused() {
     let mut many_colours = entries(4, 3, 8, 1);
     (many_colours[3].3, many_colours[4].2) = (8, 0x40_0001);
     assert!(refusal(&raw_tiff(false, &many_colours, &[1; 12])).contains("tag 262"));
+    // A BigTIFF entry of an unknown type makes the decoder misread those behind it.
+    let mut unknown = pages(true);
+    let at = unknown.windows(4).position(|bytes| bytes == [0x06, 0x01, 3, 0]).unwrap();
+    unknown[at + 2] = 0x53;
+    // Packed colours, so that the decoder is needed.
+    let at = unknown.windows(4).position(|bytes| bytes == [0x03, 0x01, 3, 0]).unwrap();
+    unknown[at + 12] = 5;
+    assert!(refusal(&unknown).contains("tag 262 is of an unknown type"));
     let mut wide_tile = entries(4, 3, 8, 1);
     for (index, tag, value) in [(5, 324, 134), (7, 322, u32::MAX), (8, 325, 12), (9, 323, u32::MAX)] {
         (wide_tile[index].0, wide_tile[index].1, wide_tile[index].3) = (tag, 4, value);

@@ -83,8 +83,9 @@ pub(super) struct Directory<'a> {
     input: &'a Input,
     form: Form,
     entries: Vec<Entry>,
-    /// The first tag of the TIFF standard whose values would lie outside the file.
-    pub(super) beyond: Option<u16>,
+    /// The first tag that a decoder must not see: one of the standard whose values would lie outside the
+    /// file, or of an unknown type in a BigTIFF file, after which decoders lose their place.
+    pub(super) unfit: Option<u16>,
 }
 
 fn unsigned(bytes: &[u8], endian: Endian) -> u64 {
@@ -154,23 +155,27 @@ impl Form {
             .end_of(input, position)
             .and_then(|end| input.read(position + count_size, end - position - count_size).ok())
             .unwrap_or_default();
-        let mut beyond = None;
+        let mut unfit = None;
         let mut entry = |(i, bytes): (usize, &[u8])| {
             let read = |from: usize, size: usize| Some(unsigned(bytes.get(from..from + size)?, self.endian));
             let (tag, kind) = (read(0, 2)? as u16, read(2, 2)? as u16);
             let count = read(4, inline as usize)?;
-            let length = count.saturating_mul(kind_size(kind)?);
+            let Some(size) = kind_size(kind) else {
+                unfit = unfit.or(self.wide.then_some(tag));
+                return None;
+            };
+            let length = count.saturating_mul(size);
             let value = read(4 + inline as usize, inline as usize)?;
             let inside = position + count_size + i as u64 * entry_size + 4 + inline;
             let at = if length <= inline { inside } else { value };
             let is_inside = at.checked_add(length).is_some_and(|end| end <= input.len());
             if !is_inside && tag <= LAST_STANDARD {
-                beyond.get_or_insert(tag);
+                unfit.get_or_insert(tag);
             }
             is_inside.then_some(Entry { tag, kind, count, at })
         };
         let entries = block.chunks_exact(entry_size as usize).enumerate().filter_map(&mut entry).collect();
-        Directory { input, form: self, entries, beyond }
+        Directory { input, form: self, entries, unfit }
     }
 
     /// The bytes of an offset as this form writes it.

@@ -164,8 +164,10 @@ impl Page {
         if self.is_plain(&directory) {
             return self.read_plain(&directory, form, input, follows);
         }
-        if let Some(tag) = directory.beyond {
-            return Err(ReadError::damaged(format!("tag {tag} has more values than the file can hold")));
+        if let Some(tag) = directory.unfit {
+            return Err(ReadError::damaged(format!(
+                "tag {tag} is of an unknown type or has more values than the file can hold"
+            )));
         }
         self.check_parts(&directory, input)?;
         let mut patches = vec![(form.first_at(), form.offset_bytes(position))];
