@@ -22,7 +22,7 @@ use crate::reader::Reader;
 use crate::signal::Signal;
 
 /// Said when nothing tells how a series was taken.
-const ALONE_NOTE: &str = "there is no .emi file for it, so how it was taken is not known";
+const ALONE_NOTE: &str = "no .emi file says how it was taken";
 
 /// A series of images or spectra.
 pub(crate) struct Ser;
