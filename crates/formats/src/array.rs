@@ -128,7 +128,8 @@ impl Array {
     fn check(&self, blocks: &[(usize, usize)], length: u64) -> Result<()> {
         let pieces = bytes(&blocks.iter().map(|(from, to)| to - from).collect::<Vec<_>>(), 1);
         if pieces.is_none_or(|pieces| pieces > MOST_BLOCKS) {
-            return Err(ReadError::unsupported(format!("an array in blocks of {:?}", self.block)));
+            let reason = format!("an array in blocks of {:?}", self.block);
+            return Err(ReadError::unsupported_but(reason, "save it again in larger blocks"));
         }
         let block = bytes(&self.block, self.dtype.size()).map_or(u64::MAX, |bytes| bytes as u64);
         if length.max(block) <= ALWAYS_TRUSTED {

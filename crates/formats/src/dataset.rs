@@ -64,7 +64,7 @@ pub enum Virtual {
 /// Which image of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
-    /// Name of a signal, or its number from 0; by default the first that holds an image.
+    /// Name of a signal, or its number from 0; by default [`Dataset::default_signal`].
     pub signal: Option<String>,
     /// Number of the frame, from 0; by default the first.
     pub frame: Option<usize>,
@@ -144,12 +144,16 @@ impl Dataset {
         &self.contents.warnings
     }
 
-    /// Number of the signal that is used if none is asked for: the first with images that are real
-    /// numbers, then any with images, then the first of which a virtual image could be made.
+    /// Number of the signal that is used if none is asked for: images that are real numbers before
+    /// any others, then what a virtual image could be made of. Of several, those of a STEM detector
+    /// go first, HAADF before all; otherwise the first in the file counts.
     #[must_use]
     pub fn default_signal(&self) -> Option<usize> {
         let signals = self.signals();
-        let first = |good: &dyn Fn(&Signal) -> bool| signals.iter().position(good);
+        let first = |good: &dyn Fn(&Signal) -> bool| {
+            let good = signals.iter().enumerate().filter(|(_, signal)| good(signal));
+            good.min_by_key(|(_, signal)| signal.preference()).map(|(number, _)| number)
+        };
         first(&|s| s.frames() > 0 && !s.dtype.is_complex() && !s.dtype.is_colour() && s.pixel_size().is_ok())
             .or_else(|| first(&|s| s.frames() > 0 && !s.dtype.is_complex() && !s.dtype.is_colour()))
             .or_else(|| first(&|s| s.frames() > 0))
@@ -195,7 +199,7 @@ impl Dataset {
                 });
             }
             if signal.dtype == DType::Object {
-                return Err(ReadError::unsupported("this signal holds texts or lists, not numbers"));
+                return Err(ReadError::no_image("this signal holds texts or lists, not numbers"));
             }
             let bytes = self.contents.pixels.plane(index, plane)?;
             if bytes.len() != elements * size {

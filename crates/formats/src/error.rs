@@ -62,10 +62,7 @@ pub enum FormatError {
         reason: String,
     },
     /// A valid variant of the format that is not read.
-    #[error(
-        "{}: this kind of {format} is not read: {reason}; export it as an uncompressed 16-bit or 32-bit TIFF",
-        line(path)
-    )]
+    #[error("{}: this kind of {format} is not read: {reason}; {advice}", line(path))]
     Unsupported {
         /// The file asked for.
         path: PathBuf,
@@ -73,6 +70,8 @@ pub enum FormatError {
         format: &'static str,
         /// What was found.
         reason: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The header claims more pixels than are read.
     #[error(
@@ -207,15 +206,26 @@ pub(crate) fn one_line(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Damaged(String),
-    Unsupported(String),
-    TooManyPixels { width: u64, height: u64, limit: u64 },
+    Unsupported {
+        reason: String,
+        advice: &'static str,
+    },
+    /// There is nothing that could be an image.
+    NoImage(String),
+    TooManyPixels {
+        width: u64,
+        height: u64,
+        limit: u64,
+    },
     Io(io::Error),
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Damaged(reason) | Self::Unsupported(reason) => f.write_str(reason),
+            Self::Damaged(reason) | Self::Unsupported { reason, .. } | Self::NoImage(reason) => {
+                f.write_str(reason)
+            }
             Self::TooManyPixels { width, height, limit } => {
                 write!(f, "{width} × {height} pixels are claimed; at most {limit} can be read")
             }
@@ -235,15 +245,31 @@ impl ReadError {
         Self::Damaged(one_line(&reason.to_string()))
     }
 
+    /// Of an image in a form that isn't read, but that its program can export.
     pub(crate) fn unsupported(reason: impl fmt::Display) -> Self {
-        Self::Unsupported(one_line(&reason.to_string()))
+        Self::unsupported_but(reason, "export it as an uncompressed 16-bit or 32-bit TIFF")
+    }
+
+    /// Of elements that were packed in a way that isn't known.
+    pub(crate) fn packed(reason: impl fmt::Display) -> Self {
+        Self::unsupported_but(reason, "save it again with gzip or without compression")
+    }
+
+    /// Of what isn't read, with what to do instead.
+    pub(crate) fn unsupported_but(reason: impl fmt::Display, advice: &'static str) -> Self {
+        Self::Unsupported { reason: one_line(&reason.to_string()), advice }
+    }
+
+    pub(crate) fn no_image(reason: impl fmt::Display) -> Self {
+        Self::NoImage(one_line(&reason.to_string()))
     }
 
     pub(crate) fn at(self, path: &Path, format: &'static str) -> FormatError {
         let path = path.to_owned();
         match self {
             Self::Damaged(reason) => FormatError::Damaged { path, format, reason },
-            Self::Unsupported(reason) => FormatError::Unsupported { path, format, reason },
+            Self::Unsupported { reason, advice } => FormatError::Unsupported { path, format, reason, advice },
+            Self::NoImage(reason) => FormatError::NoImage { path, reason: format!("{format}: {reason}") },
             Self::TooManyPixels { width, height, limit } => {
                 FormatError::TooManyPixels { path, format, width, height, limit }
             }

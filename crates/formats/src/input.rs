@@ -113,17 +113,20 @@ impl Input {
     /// All bytes of a file of a moderate length.
     pub(crate) fn whole(&self) -> std::result::Result<Vec<u8>, ReadError> {
         if self.length > MAX_WHOLE_BYTES {
-            return Err(ReadError::unsupported(format!(
+            let reason = format!(
                 "it has {} bytes, more than the {MAX_WHOLE_BYTES} that are read at once",
                 self.length
-            )));
+            );
+            return Err(ReadError::unsupported_but(reason, "save its parts in files of their own"));
         }
         self.read(0, self.length)
     }
 }
 
 fn to_usize(value: u64) -> std::result::Result<usize, ReadError> {
-    usize::try_from(value).map_err(|_| ReadError::unsupported("it is larger than this machine can address"))
+    let advice = "use a 64-bit machine";
+    usize::try_from(value)
+        .map_err(|_| ReadError::unsupported_but("it is larger than this machine can address", advice))
 }
 
 /// The order of the bytes of a number.

@@ -26,7 +26,7 @@ pub(crate) fn contents(tree: &Group) -> Result<Contents, ReadError> {
         found.push(signal, View::of(array, (0..shape.len()).collect()));
     });
     if found.signals.is_empty() {
-        return Err(ReadError::unsupported("it has no arrays of numbers"));
+        return Err(ReadError::no_image("it has no arrays of numbers"));
     }
     Ok(found.contents(tree.tags()))
 }

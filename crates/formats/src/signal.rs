@@ -59,6 +59,9 @@ impl Kind {
     }
 }
 
+/// Detectors of a STEM, those whose images show columns best first.
+const STEM_DETECTORS: [&str; 7] = ["HAADF", "ADF", "MAADF", "LAADF", "DF", "ABF", "BF"];
+
 /// A signal of a file, as it is listed before any pixel is read.
 #[derive(Clone, Debug)]
 pub struct Signal {
@@ -112,6 +115,19 @@ impl Signal {
             Kind::Pattern => self.axes.len() == 4,
             Kind::Image | Kind::Other => false,
         }
+    }
+
+    /// How late its images are chosen where nobody says which: by the detector in its name, otherwise
+    /// by the one that recorded it.
+    pub(crate) fn preference(&self) -> (usize, bool) {
+        let rank = |text: &str| {
+            // Segments are numbered: DF4, BF-S.
+            let words = text.split(|c: char| !c.is_alphabetic());
+            words.filter_map(|word| STEM_DETECTORS.iter().position(|known| *known == word)).min()
+        };
+        let named = rank(&self.name);
+        let recorded = || self.metadata.detector.as_deref().and_then(rank);
+        (named.or_else(recorded).unwrap_or(STEM_DETECTORS.len()), named.is_none())
     }
 
     /// Rows and columns of its images, virtual ones included.

@@ -27,6 +27,11 @@ pub(crate) fn is_reciprocal(unit: &str) -> bool {
     inverse || matches!(unit.as_str(), "mrad" | "rad" | "deg" | "°")
 }
 
+/// Whether the unit is one of energy: that of a spectrum's axis.
+pub(crate) fn is_energy(unit: &str) -> bool {
+    matches!(plain(unit).as_str(), "meV" | "eV" | "keV" | "MeV")
+}
+
 /// The unit without brackets, blanks and the underscores of older Berkeley files (`[n_m]`).
 fn plain(unit: &str) -> String {
     unit.trim().trim_matches(['[', ']']).chars().filter(|c| !c.is_whitespace() && *c != '_').collect()
@@ -57,6 +62,16 @@ mod tests {
         }
         for unit in ["nm", "", "1/s", "eV"] {
             assert!(!is_reciprocal(unit), "{unit}");
+        }
+    }
+
+    #[test]
+    fn energies_are_known_in_every_size() {
+        for unit in ["eV", "keV", "meV", " eV ", "[eV]", "[k_eV]"] {
+            assert!(is_energy(unit), "{unit}");
+        }
+        for unit in ["", "V", "kV", "nm", "1/eV", "ev"] {
+            assert!(!is_energy(unit), "{unit}");
         }
     }
 }

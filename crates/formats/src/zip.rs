@@ -49,7 +49,7 @@ pub(crate) fn members(input: &Input, most: u64) -> Result<Vec<Member>, ReadError
     let (count, at) = directory(input)?;
     if count > most {
         let reason = format!("it has {count} members; at most {most} are read");
-        return Err(ReadError::unsupported(reason));
+        return Err(ReadError::unsupported_but(reason, "save the arrays in files of their own"));
     }
     let mut scanner = Scanner::new(input, at);
     (0..count).map(|_| member(&mut scanner)).collect()
@@ -132,7 +132,7 @@ impl Member {
     /// Where its packed bytes start; all of them are in the file.
     pub(crate) fn data_at(&self, input: &Input) -> Result<u64, ReadError> {
         if self.flags & 1 == 1 {
-            return Err(ReadError::unsupported("it is encrypted"));
+            return Err(ReadError::unsupported_but("it is encrypted", "save it again without a password"));
         }
         let mut scanner = Scanner::new(input, self.header_at);
         if scanner.take(4)? != LOCAL {

@@ -91,8 +91,8 @@ fn files_without_numbers_say_so() {
     let mut file = FileBuilder::new();
     file.create_dataset("note").with_vlen_strings(&["nothing here"]);
     let error = open_bytes(Path::new("a"), file.finish().unwrap()).unwrap_err();
-    assert!(matches!(error, FormatError::Unsupported { .. }), "{error}");
-    assert!(error.to_string().contains("no arrays of numbers"), "{error}");
+    assert!(matches!(error, FormatError::NoImage { .. }), "{error}");
+    assert!(error.to_string().ends_with("HDF5: it has no arrays of numbers"), "{error}");
 }
 
 /// What Velox says of an image or a spectrum.
@@ -199,4 +199,50 @@ fn a_stream_of_x_rays_becomes_a_spectrum_image() {
         ..Selection::default()
     };
     assert_eq!(dataset.image(&selection).unwrap().data, array![[3.0, 1.0, 2.0], [0.0, 1.0, 1.0]]);
+}
+
+#[test]
+fn the_image_of_a_detector_goes_before_maps_of_elements() {
+    let built = |detectors: &[&str]| {
+        let mut file = FileBuilder::new();
+        file.create_dataset("Version").with_vlen_strings(&["{\"format\": \"Velox\"}"]);
+        let mut data = file.create_group("Data");
+        let mut images = data.create_group("Image");
+        let mut displays = file.create_group("Displays");
+        let mut display = displays.create_group("ImageDisplay");
+        for (number, name) in detectors.iter().enumerate() {
+            let key = format!("{number:04}");
+            let is_element = name.len() < 2;
+            let detector = if is_element { "SuperXG2" } else { name };
+            let result = json!({"Detector": detector, "PixelUnitX": "m", "PixelSize": {"width": "2e-11", "height": "2e-11"}});
+            let settings = json!({"BinaryResult": result}).to_string().into_bytes();
+            let mut image = images.create_group(&key);
+            image.create_dataset("Data").with_u16_data(&[1, 2, 3, 4]).with_shape(&[2, 2, 1]);
+            let length = settings.len() as u64;
+            image.create_dataset("Metadata").with_u8_data(&settings).with_shape(&[length, 1]);
+            images.add_group(image.finish());
+            if is_element {
+                let shared = format!("/shared{number}");
+                let label = json!({"id": name, "data": &shared}).to_string();
+                display.create_dataset(&key).with_vlen_strings(&[&label]);
+                let path = json!({"dataPath": format!("/Data/Image/{key}")}).to_string();
+                file.create_dataset(&shared[1..]).with_vlen_strings(&[&path]);
+            }
+        }
+        displays.add_group(display.finish());
+        file.add_group(displays.finish());
+        data.add_group(images.finish());
+        let map = data.create_group("SpectrumImage");
+        data.add_group(map.finish());
+        file.add_group(data.finish());
+        let dataset = opened(file);
+        let names: Vec<_> = dataset.signals().iter().map(|signal| signal.name.clone()).collect();
+        assert_eq!(names, detectors);
+        names[dataset.default_signal().unwrap()].clone()
+    };
+    assert_eq!(built(&["C", "O", "HAADF"]), "HAADF");
+    assert_eq!(built(&["C", "BF-S", "O", "HAADF", "DF4"]), "HAADF");
+    assert_eq!(built(&["C", "BF", "DF4", "O"]), "DF4");
+    assert_eq!(built(&["C", "BF"]), "BF");
+    assert_eq!(built(&["C", "O"]), "C");
 }

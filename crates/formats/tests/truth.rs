@@ -166,3 +166,17 @@ fn every_file_is_read_as_an_independent_reader_sees_it() {
     assert!(read >= 111 || std::env::var_os("ADATOM_ONLY").is_some(), "only {read} files");
     assert!(EXCEPTIONS.iter().all(|(name, _)| Path::new(&folder).join(name).exists()));
 }
+
+#[test]
+fn columns_are_looked_for_in_the_image_of_the_annular_detector() {
+    let Some(folder) = test_data("formats") else { return };
+    let name = |file: &str| {
+        let dataset = open(&folder.join("emd_velox").join(file)).unwrap();
+        dataset.signals()[dataset.default_signal().unwrap()].name.clone()
+    };
+    // Both have maps of four elements before it.
+    assert_eq!(name("Test SI 16x16 215 kx.emd"), "HAADF");
+    assert_eq!(name("Test SI 16x16 ReducedData 215 kx.emd"), "HAADF");
+    assert_eq!(name("fei_emd_si.emd"), "HAADF");
+    assert_eq!(name("FFTComplexEven.emd"), "HAADF");
+}

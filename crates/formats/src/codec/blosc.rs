@@ -32,7 +32,7 @@ pub(crate) fn blosc(bytes: &[u8], most: usize) -> Result<Vec<u8>> {
         1 => lz4,
         3 => zlib,
         4 => zstd,
-        other => return Err(ReadError::unsupported(format!("Blosc with compressor {other}"))),
+        other => return Err(ReadError::packed(format!("Blosc with compressor {other}"))),
     };
     let mut out = Vec::new();
     for number in 0..length.div_ceil(block) {

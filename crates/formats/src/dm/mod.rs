@@ -13,6 +13,7 @@ use crate::input::{Endian, Input};
 use crate::raster::file_stem;
 use crate::reader::Reader;
 use crate::signal::{Axis, Kind, Signal};
+use crate::unit::is_energy;
 use tags::{Array, Header, Tag};
 
 /// Most dimensions of an image.
@@ -181,10 +182,6 @@ fn axes(data: &Tag) -> Result<Vec<Axis>, ReadError> {
     axes.reverse();
     let elements = axes.iter().try_fold(1_usize, |product, axis| product.checked_mul(axis.size));
     elements.map(|_| axes).ok_or_else(|| ReadError::damaged("it claims more pixels than can be counted"))
-}
-
-fn is_energy(unit: &str) -> bool {
-    matches!(unit.trim(), "eV" | "keV" | "meV")
 }
 
 fn kind(axes: &[Axis]) -> Kind {

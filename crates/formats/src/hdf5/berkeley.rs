@@ -11,6 +11,7 @@ use crate::error::ReadError;
 use crate::metadata::{Metadata, scaled, stated, worded};
 use crate::signal::{Axis, Kind, Signal};
 use crate::tree::{Found, Group, View, number};
+use crate::unit::is_energy;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -80,7 +81,7 @@ pub(super) fn contents(tree: &Group) -> Result<Contents> {
         signal(tree, source, prismatic, &mut found)?;
     }
     if found.signals.is_empty() {
-        return Err(ReadError::unsupported("no group marked with emd_group_type has data"));
+        return Err(ReadError::no_image("no group marked with emd_group_type has data"));
     }
     Ok(found.contents(tree.tags()))
 }
@@ -117,7 +118,7 @@ fn signal(tree: &Group, source: &Source<'_>, prismatic: bool, found: &mut Found)
 }
 
 fn kind(dtype: DType, axes: &[Axis], only_images: bool) -> Kind {
-    let energy = axes.iter().position(|axis| matches!(&axis.unit[..], "eV" | "keV"));
+    let energy = axes.iter().position(|axis| is_energy(&axis.unit));
     match (axes.len(), energy) {
         _ if dtype == DType::Object => Kind::Other,
         (1..=3, Some(axis)) => Kind::Spectrum { axis },

@@ -20,6 +20,9 @@ const DEEPEST: usize = 40;
 /// A file with more objects is taken for one with a circle of links.
 const MOST_OBJECTS: usize = 200_000;
 
+/// What to do about a file in a form that only some programs write.
+pub(super) const ANOTHER_WRITER: &str = "save it again with a current h5py or HyperSpy";
+
 /// Lets the HDF5 library read parts of a file.
 struct Bytes(Arc<Input>);
 
@@ -60,7 +63,7 @@ pub(crate) fn refused(error: Error) -> ReadError {
             | FormatError::UnsupportedExternalStorage
             | FormatError::UnsupportedFilteredHeapObject
             | FormatError::UnsupportedSohmReference,
-        ) => ReadError::unsupported(error),
+        ) => ReadError::unsupported_but(error, ANOTHER_WRITER),
         _ => ReadError::damaged(error),
     }
 }

@@ -43,7 +43,7 @@ fn undo(bytes: Vec<u8>, filter: &Filter, most: usize) -> Result<Vec<u8>> {
         32_015 => codec::zstd(&bytes, most),
         id => {
             let name = filter.name.as_deref().unwrap_or_default();
-            Err(ReadError::unsupported(format!("its elements went through the HDF5 filter {id} {name}")))
+            Err(ReadError::packed(format!("its elements went through the HDF5 filter {id} {name}")))
         }
     }
 }
@@ -105,7 +105,7 @@ fn bitshuffle(bytes: &[u8], size: usize, compression: usize, block: usize, most:
         }
         2 => codec::lz4,
         3 => codec::zstd,
-        other => return Err(ReadError::unsupported(format!("bitshuffle with compression {other}"))),
+        other => return Err(ReadError::packed(format!("bitshuffle with compression {other}"))),
     };
     let (total, block) = (number(bytes, 0, 8)?, number(bytes, 8, 4)?);
     if total > most {

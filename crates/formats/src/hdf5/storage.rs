@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use hdf5_pure::{ChunkIndex, Dataset, Datatype, Filter, Layout, VlenStringReadOptions};
 
-use super::file::refused;
+use super::file::{ANOTHER_WRITER, refused};
 use super::filter::unfilter;
 use crate::array::{Blocks, bytes};
 use crate::error::ReadError;
@@ -71,7 +71,7 @@ impl Stored {
     fn piece(&self, index: &[usize]) -> Result<Option<Piece>> {
         if let Ok(Layout::Chunked { index: ChunkIndex::BTreeV2, .. }) = self.layout {
             let reason = "several of its axes can grow, and it is written in the form that only HDF5 1.10 and later know";
-            return Err(ReadError::unsupported(reason));
+            return Err(ReadError::unsupported_but(reason, "save it again with axes that cannot grow"));
         }
         let chunks = self.chunks.get_or_init(|| {
             let chunks = self.dataset.chunks().map_err(|error| error.to_string())?;
@@ -110,6 +110,11 @@ impl Stored {
     }
 }
 
+/// A layout that the HDF5 library doesn't know.
+fn unknown(reason: &String) -> ReadError {
+    ReadError::unsupported_but(reason, ANOTHER_WRITER)
+}
+
 /// A block with whole trailing axes, some of the axis before and one of those before that.
 fn rows(shape: &[usize], size: usize) -> Vec<usize> {
     let mut left = (CONTIGUOUS_BLOCK / size.max(1)).max(1);
@@ -130,7 +135,7 @@ fn rows(shape: &[usize], size: usize) -> Vec<usize> {
 
 impl Blocks for Stored {
     fn stored(&self, index: &[usize]) -> Result<u64> {
-        match self.layout.as_ref().map_err(ReadError::unsupported)? {
+        match self.layout.as_ref().map_err(unknown)? {
             Layout::Chunked { .. } => Ok(self.piece(index)?.map_or(0, |piece| piece.length)),
             Layout::Contiguous { size, .. } => Ok(*size),
             Layout::Compact { size } => Ok(*size),
@@ -141,7 +146,7 @@ impl Blocks for Stored {
     fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
         let length =
             bytes(&self.block, self.size).ok_or_else(|| ReadError::damaged("its blocks are too large"))?;
-        match self.layout.as_ref().map_err(ReadError::unsupported)? {
+        match self.layout.as_ref().map_err(unknown)? {
             Layout::Chunked { .. } => {
                 let Some(piece) = self.piece(index)? else { return Ok(None) };
                 let packed = self.input.read(piece.address, piece.length)?;
@@ -153,7 +158,10 @@ impl Blocks for Stored {
                 None => self.dataset.read_raw_rows(0, 0).map(|_| None).map_err(refused),
             },
             Layout::Compact { .. } => self.dataset.read_raw().map(Some).map_err(refused),
-            _ => Err(ReadError::unsupported("its elements lie in other files (a virtual dataset)")),
+            _ => {
+                let reason = "its elements lie in other files (a virtual dataset)";
+                Err(ReadError::unsupported_but(reason, "copy them into one file"))
+            }
         }
     }
 

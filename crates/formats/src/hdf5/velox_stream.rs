@@ -117,8 +117,7 @@ impl Stream {
         };
         let rows = self.rows.get_or_init(|| {
             find().map_err(|error: ReadError| match error {
-                ReadError::Damaged(reason) | ReadError::Unsupported(reason) => reason,
-                other => format!("{other:?}"),
+                other => other.to_string(),
             })
         });
         rows.as_deref().map_err(ReadError::damaged)

@@ -40,7 +40,7 @@ impl Source {
                 "the archive claims that {} bytes become {}",
                 member.packed, member.length
             ))),
-            other => Err(ReadError::unsupported(format!(
+            other => Err(ReadError::packed(format!(
                 "it is packed by method {other}; stored and deflated are read"
             ))),
         }

@@ -44,7 +44,8 @@ impl Header {
                 (u64::from(u32::from_le_bytes([l0, l1, l2, l3])), 12)
             }
             [0x93, b'N', b'U', b'M', b'P', b'Y', version, ..] => {
-                return Err(ReadError::unsupported(format!("it has version {version}; 1, 2 and 3 are read")));
+                let reason = format!("it has version {version}; 1, 2 and 3 are read");
+                return Err(ReadError::unsupported_but(reason, "save it again with numpy.save"));
             }
             _ => return Err(ReadError::damaged("it doesn't start with NumPy's mark")),
         };

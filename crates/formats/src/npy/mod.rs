@@ -52,7 +52,7 @@ impl Reader for Npy {
                     warnings: warning.into_iter().collect(),
                 })
             }
-            Found::Strange(reason) => Err(ReadError::unsupported(reason)),
+            Found::Strange(reason) => Err(ReadError::no_image(reason)),
         }
     }
 }
@@ -97,7 +97,7 @@ impl Reader for Npz {
                     signals.push(signal);
                     arrays.push(Some(array));
                 }
-                Err(ReadError::Damaged(reason) | ReadError::Unsupported(reason)) => {
+                Err(ReadError::Damaged(reason) | ReadError::Unsupported { reason, .. }) => {
                     warnings.push(format!("array {name:?} is left out: {reason}"));
                 }
                 Err(error) => return Err(error),
@@ -119,7 +119,7 @@ impl Pixels for Arrays {
     fn plane(&self, signal: usize, plane: usize) -> Result<Vec<u8>, ReadError> {
         match &self.0[signal] {
             Some(array) => array.plane(plane),
-            None => Err(ReadError::unsupported("this array holds no numbers")),
+            None => Err(ReadError::no_image("this array holds no numbers")),
         }
     }
 }

@@ -29,17 +29,30 @@ enum Codec {
     Checksum,
 }
 
+/// What a description says of an array, in either version.
+struct Described {
+    attributes: Map<String, Value>,
+    shape: Vec<usize>,
+    block: Vec<usize>,
+    element: (DType, Endian),
+    /// The axes in the order they are stored in, slowest first.
+    order: Vec<usize>,
+    /// As they were applied, or why they can't be undone.
+    codecs: std::result::Result<Vec<Codec>, String>,
+    /// What all keys of blocks start with, and what stands between their numbers.
+    prefix: &'static str,
+    separator: String,
+    fill: Value,
+}
+
 struct Chunks {
     store: Arc<Store>,
     path: String,
-    /// What all keys of blocks start with, and what stands between their numbers.
     prefix: &'static str,
     separator: String,
     block: Vec<usize>,
     size: usize,
-    /// The axes in the order they are stored in, slowest first.
     order: Vec<usize>,
-    /// As they were applied, or why they can't be undone.
     codecs: std::result::Result<Vec<Codec>, String>,
     fill: Vec<u8>,
 }
@@ -48,59 +61,46 @@ struct Chunks {
 pub(super) fn open(store: &Arc<Store>, path: &str) -> Result<Option<Array>> {
     if let Some(described) = json(store, &join(path, ".zarray"))? {
         let attributes = json(store, &join(path, ".zattrs"))?.unwrap_or_default();
-        return version_2(store, path, &described, attributes).map(Some);
+        return version_2(path, &Value::Object(described), attributes)?.array(store, path).map(Some);
     }
     match json(store, &join(path, "zarr.json"))? {
         Some(described) if described.get("node_type").and_then(Value::as_str) == Some("array") => {
-            version_3(store, path, described).map(Some)
+            version_3(path, described)?.array(store, path).map(Some)
         }
         _ => Ok(None),
     }
 }
 
-fn sides(value: Option<&Value>, path: &str) -> Result<Vec<usize>> {
+fn sides(value: &Value, path: &str) -> Result<Vec<usize>> {
     let wrong = || ReadError::damaged(format!("{path} has no shape or no blocks"));
     let side = |side: &Value| side.as_u64().and_then(|side| usize::try_from(side).ok()).ok_or_else(wrong);
-    value.and_then(Value::as_array).ok_or_else(wrong)?.iter().map(side).collect()
+    value.as_array().ok_or_else(wrong)?.iter().map(side).collect()
 }
 
-fn version_2(
-    store: &Arc<Store>,
-    path: &str,
-    described: &Map<String, Value>,
-    attributes: Map<String, Value>,
-) -> Result<Array> {
-    let shape = sides(described.get("shape"), path)?;
-    let block = sides(described.get("chunks"), path)?;
-    let (dtype, endian) = described.get("dtype").map_or((DType::Object, Endian::Little), element);
-    let filters = described.get("filters").and_then(Value::as_array);
-    let steps = filters.into_iter().flatten().chain(described.get("compressor"));
-    let codecs = steps.filter(|step| !step.is_null()).map(|step| codec(step, "id", step)).collect();
-    let is_reversed = described.get("order").and_then(Value::as_str) == Some("F");
-    let order = if is_reversed { (0..block.len()).rev().collect() } else { (0..block.len()).collect() };
-    let separator = described.get("dimension_separator").and_then(Value::as_str).unwrap_or(".").to_owned();
-    let chunks = Chunks {
-        store: Arc::clone(store),
-        path: path.to_owned(),
+fn version_2(path: &str, described: &Value, attributes: Map<String, Value>) -> Result<Described> {
+    let block = sides(&described["chunks"], path)?;
+    let steps = described["filters"].as_array().into_iter().flatten().chain(described.get("compressor"));
+    let is_reversed = described["order"].as_str() == Some("F");
+    Ok(Described {
+        attributes,
+        shape: sides(&described["shape"], path)?,
+        element: element(&described["dtype"]),
+        order: if is_reversed { (0..block.len()).rev().collect() } else { (0..block.len()).collect() },
+        block,
+        codecs: steps.filter(|step| !step.is_null()).map(|step| codec(step, "id", step)).collect(),
         prefix: "",
-        separator,
-        block: block.clone(),
-        size: dtype.size(),
-        order,
-        codecs,
-        fill: fill(described.get("fill_value"), dtype, endian),
-    };
-    Array::new(shape, (dtype, endian), block, Box::new(chunks), attributes)
+        separator: described["dimension_separator"].as_str().unwrap_or(".").to_owned(),
+        fill: described["fill_value"].clone(),
+    })
 }
 
-fn version_3(store: &Arc<Store>, path: &str, mut described: Map<String, Value>) -> Result<Array> {
+fn version_3(path: &str, mut described: Map<String, Value>) -> Result<Described> {
     let attributes = match described.remove("attributes") {
         Some(Value::Object(attributes)) => attributes,
         _ => Map::new(),
     };
-    let shape = sides(described.get("shape"), path)?;
     let described = Value::Object(described);
-    let block = sides(described["chunk_grid"]["configuration"].get("chunk_shape"), path)?;
+    let block = sides(&described["chunk_grid"]["configuration"]["chunk_shape"], path)?;
     let name = described["data_type"].as_str().unwrap_or_default();
     let dtype = DType::NUMBERS.into_iter().find(|dtype| dtype.numpy() == name).unwrap_or(DType::Object);
     let mut endian = Endian::Little;
@@ -111,7 +111,7 @@ fn version_3(store: &Arc<Store>, path: &str, mut described: Map<String, Value>) 
         match step["name"].as_str() {
             Some("bytes") if settings["endian"].as_str() == Some("big") => endian = Endian::Big,
             Some("bytes") => {}
-            Some("transpose") => order = sides(settings.get("order"), path)?,
+            Some("transpose") => order = sides(&settings["order"], path)?,
             _ => {
                 let step = codec(step, "name", settings);
                 codecs = codecs.and_then(|mut codecs: Vec<Codec>| {
@@ -121,29 +121,44 @@ fn version_3(store: &Arc<Store>, path: &str, mut described: Map<String, Value>) 
             }
         }
     }
-    let mut sorted = order.clone();
-    sorted.sort_unstable();
-    if !sorted.iter().copied().eq(0..block.len()) {
-        return Err(ReadError::damaged(format!(
-            "{path} has {} axes, stored in the order {order:?}",
-            block.len()
-        )));
-    }
     let keys = &described["chunk_key_encoding"];
     let is_default = keys["name"].as_str() != Some("v2");
     let separator = keys["configuration"]["separator"].as_str();
-    let chunks = Chunks {
-        store: Arc::clone(store),
-        path: path.to_owned(),
-        prefix: if is_default { "c" } else { "" },
-        separator: separator.unwrap_or(if is_default { "/" } else { "." }).to_owned(),
-        block: block.clone(),
-        size: dtype.size(),
+    Ok(Described {
+        attributes,
+        shape: sides(&described["shape"], path)?,
+        block,
+        element: (dtype, endian),
         order,
         codecs,
-        fill: fill(described.get("fill_value"), dtype, endian),
-    };
-    Array::new(shape, (dtype, endian), block, Box::new(chunks), attributes)
+        prefix: if is_default { "c" } else { "" },
+        separator: separator.unwrap_or(if is_default { "/" } else { "." }).to_owned(),
+        fill: described["fill_value"].clone(),
+    })
+}
+
+impl Described {
+    fn array(self, store: &Arc<Store>, path: &str) -> Result<Array> {
+        let mut sorted = self.order.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..self.block.len()) {
+            let (axes, order) = (self.block.len(), &self.order);
+            return Err(ReadError::damaged(format!("{path} has {axes} axes, stored in the order {order:?}")));
+        }
+        let (dtype, endian) = self.element;
+        let chunks = Chunks {
+            store: Arc::clone(store),
+            path: path.to_owned(),
+            prefix: self.prefix,
+            separator: self.separator,
+            block: self.block.clone(),
+            size: dtype.size(),
+            order: self.order,
+            codecs: self.codecs,
+            fill: fill(&self.fill, dtype, endian),
+        };
+        Array::new(self.shape, self.element, self.block, Box::new(chunks), self.attributes)
+    }
 }
 
 /// A codec by the name that `described` has under `key`.
@@ -179,12 +194,11 @@ fn element(described: &Value) -> (DType, Endian) {
 }
 
 /// The bytes of the element that stands for blocks that are left out; empty for zero.
-fn fill(value: Option<&Value>, dtype: DType, endian: Endian) -> Vec<u8> {
+fn fill(value: &Value, dtype: DType, endian: Endian) -> Vec<u8> {
     let number = match value {
-        Some(Value::String(text)) => text.parse().unwrap_or(0.0),
-        Some(Value::Bool(truth)) => f64::from(u8::from(*truth)),
-        Some(value) => value.as_f64().unwrap_or(0.0),
-        None => 0.0,
+        Value::String(text) => text.parse().unwrap_or(0.0),
+        Value::Bool(truth) => f64::from(u8::from(*truth)),
+        value => value.as_f64().unwrap_or(0.0),
     };
     let mut bytes = match dtype {
         DType::Bool | DType::U8 => vec![number as u8],
@@ -248,7 +262,7 @@ impl Blocks for Chunks {
     }
 
     fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
-        let codecs = self.codecs.as_ref().map_err(ReadError::unsupported)?;
+        let codecs = self.codecs.as_ref().map_err(ReadError::packed)?;
         let length =
             bytes(&self.block, self.size).ok_or_else(|| ReadError::damaged("its blocks are too large"))?;
         let most = length.saturating_add(SLACK);

@@ -46,7 +46,7 @@ impl Archive {
             STORED => packed,
             DEFLATED => deflate(&packed, usize::try_from(member.length).unwrap_or(usize::MAX).min(most))?,
             method => {
-                return Err(ReadError::unsupported(format!("{key} is packed by the ZIP method {method}")));
+                return Err(ReadError::packed(format!("{key} is packed by the ZIP method {method}")));
             }
         };
         if bytes.len() as u64 == member.length {
