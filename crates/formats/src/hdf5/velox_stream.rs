@@ -115,11 +115,7 @@ impl Stream {
             }
             Ok(rows)
         };
-        let rows = self.rows.get_or_init(|| {
-            find().map_err(|error: ReadError| match error {
-                other => other.to_string(),
-            })
-        });
+        let rows = self.rows.get_or_init(|| find().map_err(|error: ReadError| error.to_string()));
         rows.as_deref().map_err(ReadError::damaged)
     }
 }
