@@ -16,7 +16,7 @@ use crate::pixel_size::PixelSize;
 const DIRECTORY_AT: u32 = 8;
 
 /// Writes a 32-bit float TIFF, `[row, column]`: little-endian, uncompressed, every value kept bit
-/// for bit, with the pixel size as ImageJ keeps it.
+/// for bit, with the pixel size as ImageJ and as Digital Micrograph keep it.
 ///
 /// # Errors
 /// [`FormatError::Unwritable`] if the file cannot be written, or the image is empty or has more
@@ -77,7 +77,7 @@ fn head(
         u32::try_from(rows.checked_mul(columns)?.checked_mul(sample_bytes)?).ok().filter(|&n| n > 0)?;
     let per_nm = pixel_size.map(|size| (fraction(10.0 / size.x_angstrom), fraction(10.0 / size.y_angstrom)));
 
-    let mut directory = Directory::with_entries(if per_nm.is_some() { 14 } else { 12 });
+    let mut directory = Directory::with_entries(if per_nm.is_some() { 20 } else { 12 });
     directory.long(tag::WIDTH, width);
     directory.long(tag::HEIGHT, height);
     directory.short(tag::BITS_PER_SAMPLE, samples.bits);
@@ -95,6 +95,17 @@ fn head(
     // The unit is in the description, where it can be nanometre.
     directory.short(tag::RESOLUTION_UNIT, 1);
     directory.short(tag::SAMPLE_FORMAT, samples.format);
+    if let Some(size) = pixel_size {
+        for axis in 0..2 {
+            directory.short_text(tag::DM_UNIT + axis, *b"nm\0");
+        }
+        for axis in 0..2 {
+            directory.double(tag::DM_OFFSET + axis, 0.0);
+        }
+        for (axis, side) in (0..).zip([size.x_angstrom, size.y_angstrom]) {
+            directory.double(tag::DM_SCALE + axis, side / 10.0);
+        }
+    }
     let mut head = directory.finish(offset_at);
     head.splice(0..0, *b"II*\0\x08\0\0\0");
     u32::try_from(head.len()).ok()?.checked_add(data_bytes)?;
@@ -137,6 +148,17 @@ impl Directory {
         self.values.extend(numerator.to_le_bytes());
         self.values.extend(denominator.to_le_bytes());
         self.entry(tag, 5, 1, at);
+    }
+
+    fn double(&mut self, tag: u16, value: f64) {
+        let at = self.next_value();
+        self.values.extend(value.to_le_bytes());
+        self.entry(tag, 12, 1, at);
+    }
+
+    /// A text that fits into the entry itself, with the zero behind it.
+    fn short_text(&mut self, tag: u16, [first, second, end]: [u8; 3]) {
+        self.entry(tag, 2, 3, u32::from_le_bytes([first, second, end, 0]));
     }
 
     /// The text must not fit into the entry itself: at least four letters.
