@@ -14,6 +14,7 @@ RosettaSciIO reads lazily, and its times don't have the import of Python's modul
 import argparse
 import json
 import os
+import re
 import statistics
 import struct
 import subprocess
@@ -171,7 +172,9 @@ def write_velox(path, count):
             "PixelSize": {"width": "2e-11", "height": "2e-11"}, "Offset": {"x": "0", "y": "0"},
         },
         "Detectors": {"Detector-0": {"DetectorName": "HAADF"}}, "Scan": {"FrameTime": "0.5"},
-        "Optics": {"AccelerationVoltage": "300000"},
+        "Optics": {"AccelerationVoltage": "300000"}, "Core": {"MetadataDefinitionVersion": "7.9"},
+        "Acquisition": {"AcquisitionStartDatetime": {"DateTime": "1664324827"}}, "Instrument": {},
+        "Stage": {"AlphaTilt": "0", "BetaTilt": "0", "Position": {"x": "0", "y": "0", "z": "0"}},
     }
     text = json.dumps(settings).encode().ljust(4000, b"\0")
     with h5py.File(path, "w") as file:
@@ -224,7 +227,7 @@ STACKS = {
 PEER = """
 import json, sys, time
 from importlib import import_module
-import dask, numpy
+import dask.array, numpy
 if sys.argv[2] == "numpy":
     start = time.perf_counter()
     data = numpy.load(sys.argv[1], mmap_mode="r")
@@ -256,7 +259,8 @@ def drop(path):
 def run(command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "failed"}
+        reasons = [line for line in done.stderr.splitlines() if re.match(r"\w*Error:", line)]
+        return {"error": (reasons or ["failed"])[-1]}
     return json.loads(done.stdout)
 
 
