@@ -16,7 +16,7 @@ type Result<T> = std::result::Result<T, ReadError>;
 const SMALL: usize = 32;
 
 /// A group: attributes, groups and arrays by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Group {
     pub attributes: Map<String, Value>,
     pub groups: BTreeMap<String, Group>,
@@ -35,6 +35,17 @@ impl Group {
             Some((group, name)) => self.group(group)?.arrays.get(name),
             None => self.arrays.get(path),
         }
+    }
+
+    /// The group at `path` to be filled.
+    pub(crate) fn group_mut(&mut self, path: &str) -> Option<&mut Group> {
+        let mut names = path.split('/').filter(|name| !name.is_empty());
+        names.try_fold(self, |group, name| group.groups.get_mut(name))
+    }
+
+    /// Number of groups and arrays in it, itself included.
+    pub(crate) fn size(&self) -> usize {
+        1 + self.arrays.len() + self.groups.values().map(Self::size).sum::<usize>()
     }
 
     /// An attribute that is a text with content; HyperSpy writes `_None_` for none.

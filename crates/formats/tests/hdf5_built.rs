@@ -246,3 +246,44 @@ fn the_image_of_a_detector_goes_before_maps_of_elements() {
     assert_eq!(built(&["C", "BF"]), "BF");
     assert_eq!(built(&["C", "O"]), "C");
 }
+
+/// Groups with soft links to arrays, groups, links, themselves and nothing, in the form of HDF5 1.6
+/// and in that of 1.10; made with h5py 3.16.
+const LINKS: [&[u8]; 2] = [include_bytes!("common/links_old.h5"), include_bytes!("common/links_new.h5")];
+
+#[test]
+fn soft_links_are_followed_inside_the_file() {
+    for bytes in LINKS {
+        keep_seed("hdf5", bytes);
+        let dataset = open_bytes(Path::new("links.h5"), bytes.to_vec()).unwrap();
+        let names: Vec<_> = dataset.signals().iter().map(|signal| signal.name.as_str()).collect();
+        let expected = ["/a/again", "/a/image", "/b/inner/image", "/chain", "/group/again", "/group/image"];
+        assert_eq!(names, expected);
+        for number in 0..names.len() {
+            let Stats::Real { sum, .. } = dataset.stats(number).unwrap() else { panic!("no numbers") };
+            assert_eq!(sum, 66.0);
+        }
+    }
+}
+
+#[test]
+fn broken_links_give_one_line() {
+    let mut random = common::random();
+    for bytes in LINKS {
+        for round in 0..3000 {
+            let mut broken = bytes.to_vec();
+            match round % 2 {
+                0 => broken.truncate(random() as usize % bytes.len()),
+                _ => (0..1 + random() % 4)
+                    .for_each(|_| broken[random() as usize % bytes.len()] = random() as u8),
+            }
+            let read =
+                |dataset: Dataset| (0..dataset.signals().len()).try_for_each(|i| dataset.stats(i).map(drop));
+            if let Err(error) = open_bytes(Path::new("links.h5"), broken).and_then(read) {
+                let message = error.to_string();
+                assert_eq!(message.lines().count(), 1, "{message}");
+                assert!(!message.contains("impossible value"), "{message}");
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, Error, File, FormatError, Source};
 use serde_json::{Map, Value};
 
+use super::links::{Links, Target};
 use super::storage::Stored;
 use crate::array::Array;
 use crate::dtype::DType;
@@ -19,6 +20,8 @@ type Result<T> = std::result::Result<T, ReadError>;
 const DEEPEST: usize = 40;
 /// A file with more objects is taken for one with a circle of links.
 const MOST_OBJECTS: usize = 200_000;
+/// Soft links that lead to soft links are followed so far.
+const MOST_LINKS_IN_A_ROW: usize = 8;
 
 /// What to do about a file in a form that only some programs write.
 pub(super) const ANOTHER_WRITER: &str = "save it again with a current h5py or HyperSpy";
@@ -70,27 +73,120 @@ pub(crate) fn refused(error: Error) -> ReadError {
 
 /// Reads all groups and attributes, and what the arrays are, but none of their elements.
 pub(crate) fn tree(input: &Arc<Input>) -> Result<Group> {
-    let mut left = MOST_OBJECTS;
-    group(&open(input)?.root(), input, DEEPEST, &mut left)
+    let file = open(input)?;
+    let links = Links::new(input, file.superblock());
+    let mut walk = Walk { input, links, left: MOST_OBJECTS, soft: Vec::new() };
+    let mut tree = walk.group(&file.root(), Some(walk.links.root), "", DEEPEST)?;
+    follow(&mut tree, walk.soft, walk.left);
+    Ok(tree)
 }
 
-fn group(from: &hdf5_pure::Group, input: &Arc<Input>, depth: usize, left: &mut usize) -> Result<Group> {
-    if depth == 0 || *left == 0 {
-        return Err(ReadError::damaged("its groups contain each other, or are too many"));
+/// A soft link: the path of its group, its name, and the path that it leads to.
+type Soft = (String, String, String);
+
+struct Walk<'a> {
+    input: &'a Arc<Input>,
+    links: Links,
+    /// So many more objects are read.
+    left: usize,
+    soft: Vec<Soft>,
+}
+
+impl Walk<'_> {
+    /// Reads a group whose header is at `address`, if that is known.
+    fn group(
+        &mut self,
+        from: &hdf5_pure::Group,
+        address: Option<u64>,
+        path: &str,
+        depth: usize,
+    ) -> Result<Group> {
+        if depth == 0 || self.left == 0 {
+            return Err(ReadError::damaged("its groups contain each other, or are too many"));
+        }
+        self.left -= 1;
+        let mut group = Group {
+            attributes: attributes(from.attrs().map_err(refused)?, &from.attr_datatypes().map_err(refused)?),
+            ..Group::default()
+        };
+        let links = address.and_then(|address| self.links.of(address)).unwrap_or_default();
+        let mut objects = HashMap::new();
+        let mut has_soft = false;
+        for (name, target) in links {
+            match target {
+                Target::Object(address) => drop(objects.insert(name, address)),
+                Target::Path(target) => {
+                    has_soft = true;
+                    self.soft.push((path.to_owned(), name, target));
+                }
+            }
+        }
+        let (mut datasets, mut children) = (Vec::new(), Vec::new());
+        if has_soft {
+            // The library can't list such a group in its old form.
+            let mut names: Vec<_> = objects.keys().cloned().collect();
+            names.sort();
+            for name in names {
+                match from.dataset(&name) {
+                    Ok(dataset) => datasets.push((name, dataset)),
+                    Err(Error::NotADataset(_)) => match from.group(&name) {
+                        Ok(child) => children.push((name, child)),
+                        // A type with a name.
+                        Err(Error::NotAGroup(_)) => {}
+                        Err(error) => return Err(refused(error)),
+                    },
+                    Err(error) => return Err(refused(error)),
+                }
+            }
+        } else {
+            datasets.extend(from.iter_datasets().map_err(refused)?);
+            children.extend(from.iter_groups().map_err(refused)?);
+        }
+        for (name, dataset) in datasets {
+            self.left = self.left.saturating_sub(1);
+            group.arrays.insert(name, Arc::new(array(dataset, self.input)?));
+        }
+        for (name, child) in children {
+            let path = format!("{path}/{name}");
+            let address = objects.get(&name).copied();
+            group.groups.insert(name, self.group(&child, address, &path, depth - 1)?);
+        }
+        Ok(group)
     }
-    *left -= 1;
-    let mut group = Group {
-        attributes: attributes(from.attrs().map_err(refused)?, &from.attr_datatypes().map_err(refused)?),
-        ..Group::default()
-    };
-    for (name, dataset) in from.iter_datasets().map_err(refused)? {
-        *left = left.saturating_sub(1);
-        group.arrays.insert(name, Arc::new(array(dataset, input)?));
+}
+
+/// Puts what soft links lead to in their place, at most `left` objects. Those that lead nowhere, to
+/// other files or around in a circle are left out.
+fn follow(tree: &mut Group, mut soft: Vec<Soft>, mut left: usize) {
+    // A link may lead to another.
+    for _ in 0..MOST_LINKS_IN_A_ROW {
+        let before = soft.len();
+        soft.retain(|(folder, name, target)| {
+            let target = absolute(folder, target);
+            let is_circle = format!("{folder}/").starts_with(&format!("{target}/"));
+            let array = tree.array(&target).cloned();
+            let group = tree.group(&target).filter(|_| array.is_none() && !is_circle).cloned();
+            let size = group.as_ref().map_or(1, Group::size);
+            let Some(place) = tree.group_mut(folder).filter(|_| size <= left) else { return true };
+            match (array, group) {
+                (Some(array), _) => drop(place.arrays.insert(name.clone(), array)),
+                (None, Some(group)) => drop(place.groups.insert(name.clone(), group)),
+                (None, None) => return true,
+            }
+            left -= size;
+            false
+        });
+        if soft.len() == before {
+            return;
+        }
     }
-    for (name, child) in from.iter_groups().map_err(refused)? {
-        group.groups.insert(name, self::group(&child, input, depth - 1, left)?);
-    }
-    Ok(group)
+}
+
+/// The path that a link in the group `folder` means, without `.` and with a `/` before each name.
+fn absolute(folder: &str, target: &str) -> String {
+    let start = if target.starts_with('/') { "" } else { folder };
+    let names = start.split('/').chain(target.split('/'));
+    names.filter(|name| !matches!(*name, "" | ".")).fold(String::new(), |path, name| path + "/" + name)
 }
 
 fn array(dataset: Dataset, input: &Arc<Input>) -> Result<Array> {

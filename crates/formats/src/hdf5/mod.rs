@@ -3,6 +3,7 @@
 mod berkeley;
 mod file;
 mod filter;
+mod links;
 mod storage;
 mod velox;
 mod velox_metadata;
