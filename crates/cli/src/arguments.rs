@@ -65,7 +65,7 @@ pub struct Network {
 /// Which image of a file.
 #[derive(Args)]
 pub struct Choice {
-    /// Signal of a file with several: its name or its number [default: the first image]
+    /// Signal of a file with several: its name or its number [default: the image of a STEM detector, HAADF before others, or the first]
     #[arg(long, value_name = "NAME")]
     pub signal: Option<String>,
     /// Frame of a stack, from 0
