@@ -158,22 +158,33 @@ impl Walk<'_> {
 /// Puts what soft links lead to in their place, at most `left` objects. Those that lead nowhere, to
 /// other files or around in a circle are left out.
 fn follow(tree: &mut Group, mut soft: Vec<Soft>, mut left: usize) {
-    // A link may lead to another.
+    // A link may lead to another, or through a group that is one.
     for _ in 0..MOST_LINKS_IN_A_ROW {
         let before = soft.len();
         soft.retain(|(folder, name, target)| {
+            let array = tree.array(&absolute(folder, target)).cloned().filter(|_| left > 0);
+            let Some((array, place)) = array.zip(tree.group_mut(folder)) else { return true };
+            place.arrays.insert(name.clone(), array);
+            left -= 1;
+            false
+        });
+        if soft.len() < before {
+            continue;
+        }
+        // Groups wait until all arrays in them are there.
+        soft.retain(|(folder, name, target)| {
             let target = absolute(folder, target);
             let is_circle = format!("{folder}/").starts_with(&format!("{target}/"));
-            let array = tree.array(&target).cloned();
-            let group = tree.group(&target).filter(|_| array.is_none() && !is_circle).cloned();
-            let size = group.as_ref().map_or(1, Group::size);
-            let Some(place) = tree.group_mut(folder).filter(|_| size <= left) else { return true };
-            match (array, group) {
-                (Some(array), _) => drop(place.arrays.insert(name.clone(), array)),
-                (None, Some(group)) => drop(place.groups.insert(name.clone(), group)),
-                (None, None) => return true,
-            }
-            left -= size;
+            let Some(group) = tree.group(&target).filter(|_| !is_circle && left > 0) else { return true };
+            // Too many end the following of links.
+            let Some(rest) = left.checked_sub(group.size()) else {
+                left = 0;
+                return true;
+            };
+            let group = group.clone();
+            let Some(place) = tree.group_mut(folder) else { return true };
+            left = rest;
+            place.groups.insert(name.clone(), group);
             false
         });
         if soft.len() == before {
@@ -247,7 +258,7 @@ fn element(datatype: &Datatype) -> (DType, Endian) {
     };
     let (dtype, order) = match datatype {
         Datatype::FixedPoint { size, byte_order, layout } => {
-            if u32::from(layout.bit_precision) != size * 8 {
+            if u64::from(layout.bit_precision) != u64::from(*size) * 8 {
                 return NONE;
             }
             let dtype = match (size, layout.signed) {
