@@ -94,7 +94,10 @@ fn impossible_tiff_numbers_are_refused() {
         let mut broken = entries(4, 3, 8, 1);
         broken[index].2 = count;
         broken[index].3 = value;
-        refusal(&raw_tiff(false, &broken, &[1; 12]));
+        let message = refusal(&raw_tiff(false, &broken, &[1; 12]));
+        if value == 34_712 {
+            assert!(message.ends_with("export it as an uncompressed 16-bit or 32-bit TIFF"), "{message}");
+        }
     }
     // Where a decoder is needed it must not see a list of numbers longer than the file.
     let mut many_colours = entries(4, 3, 8, 1);

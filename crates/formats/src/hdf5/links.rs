@@ -182,7 +182,7 @@ impl Links {
                     let data =
                         self.read(node.saturating_add(8), 2 * offset + count * (length + offset)).ok()?;
                     let mut rest = Bytes { links: self, data: &data };
-                    (rest.offset()?, rest.offset()?);
+                    rest.take(2 * usize::from(self.offset_bytes))?;
                     for _ in 0..count {
                         rest.length()?;
                         nodes.push(rest.offset()?);

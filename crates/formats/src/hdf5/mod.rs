@@ -43,8 +43,7 @@ impl Hdf5 {
     fn of(input: &Arc<Input>) -> Result<Self, ReadError> {
         let root = file::open(input)?.root();
         let attributes = root.attrs().map_err(file::refused)?;
-        let groups = root.groups().map_err(file::refused)?;
-        let has_group = |name: &str| groups.iter().any(|group| group == name);
+        let has_group = |name: &str| root.group(name).is_ok();
         Ok(if has_group("Data") && velox_wrote(&root) {
             Self::Velox
         } else if attributes.get("file_format").and_then(AttrValue::as_str) == Some("HyperSpy")
