@@ -170,27 +170,32 @@ impl Array {
                 (first.max(start[axis]), (first + self.block[axis]).min(start[axis] + count[axis]))
             })
             .collect();
-        let Some(((from, to), outer)) = overlap.split_last() else {
+        // Behind this axis the part has the whole block and nothing else, so its elements are together.
+        let is_whole = |axis: usize| {
+            let (from, to) = overlap[axis];
+            to - from == self.block[axis] && to - from == count[axis]
+        };
+        let Some(last) = overlap.len().checked_sub(1) else {
             let element = stored.as_ref().map_or(&fill[..], |block| block);
             out.copy_from_slice(element.get(..size).ok_or_else(short)?);
             return Ok(());
         };
-        let last = outer.len();
-        each(outer, |at| {
+        let together = (0..last).rev().take_while(|&axis| is_whole(axis + 1)).last().unwrap_or(last);
+        let behind: usize = count[together + 1..].iter().product();
+        let (from, to) = overlap[together];
+        each(&overlap[..together], |at| {
             let (mut source, mut target) = (0, 0);
-            for axis in 0..last {
+            for axis in 0..together {
                 source = source * self.block[axis] + at[axis] - index[axis] * self.block[axis];
                 target = target * count[axis] + at[axis] - start[axis];
             }
-            source = source * self.block[last] + from - index[last] * self.block[last];
-            target = target * count[last] + from - start[last];
-            let run = (to - from) * size;
-            let target = &mut out[target * size..target * size + run];
+            source = source * self.block[together] + from - index[together] * self.block[together];
+            target = target * count[together] + from - start[together];
+            let (source, target) = (source * behind * size, target * behind * size);
+            let run = (to - from) * behind * size;
+            let target = &mut out[target..target + run];
             match &stored {
-                Some(block) => {
-                    let source = block.get(source * size..source * size + run).ok_or_else(short)?;
-                    target.copy_from_slice(source);
-                }
+                Some(block) => target.copy_from_slice(block.get(source..source + run).ok_or_else(short)?),
                 None => target.chunks_exact_mut(size).for_each(|element| element.copy_from_slice(&fill)),
             }
             Ok(())
@@ -282,6 +287,55 @@ mod tests {
         assert_eq!(part([3, 4], [0, 1]), [0.0; 0]);
         assert!(array.read(&[3, 4], &[1, 2]).is_err());
         assert!(array.read(&[usize::MAX, 4], &[2, 1]).is_err());
+    }
+
+    #[test]
+    fn every_part_of_every_shape_is_copied() {
+        /// Blocks of three axes whose elements count in C order of the array.
+        struct Solid([usize; 3], [usize; 3]);
+
+        impl Blocks for Solid {
+            fn stored(&self, _: &[usize]) -> Result<u64> {
+                Ok(1000)
+            }
+
+            fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
+                let Self(shape, block) = self;
+                let mut elements = Vec::new();
+                for i in 0..block.iter().product() {
+                    let at = [i / block[2] / block[1], i / block[2] % block[1], i % block[2]];
+                    let place: Vec<_> = (0..3).map(|axis| index[axis] * block[axis] + at[axis]).collect();
+                    elements.push(((place[0] * shape[1] + place[1]) * shape[2] + place[2]) as u8);
+                }
+                Ok(Some(elements))
+            }
+
+            fn fill(&self, _: &[usize]) -> Result<Vec<u8>> {
+                Ok(Vec::new())
+            }
+        }
+
+        let shape = [3, 4, 5];
+        let blocks = [[3, 4, 1], [1, 4, 5], [3, 4, 5], [2, 2, 5], [1, 3, 2], [2, 4, 5], [1, 1, 1]];
+        let parts = [[0, 3], [1, 1], [1, 2], [0, 2]];
+        for block in blocks {
+            let dtype = (DType::U8, Endian::Little);
+            let solid = Box::new(Solid(shape, block));
+            let array = Array::new(shape.to_vec(), dtype, block.to_vec(), solid, Map::new()).unwrap();
+            for [z, depth] in parts {
+                for [y, height] in [[0, 4], [1, 3], [2, 1]] {
+                    for [x, width] in [[0, 5], [1, 4], [3, 1]] {
+                        let read = array.read(&[z, y, x], &[depth, height, width]).unwrap();
+                        let mut expected = Vec::new();
+                        for i in 0..depth * height * width {
+                            let (z, y) = (z + i / width / height, y + i / width % height);
+                            expected.push(((z * 4 + y) * 5 + x + i % width) as u8);
+                        }
+                        assert_eq!(read, expected, "{block:?} {z} {y} {x} {depth} {height} {width}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
