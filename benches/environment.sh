@@ -9,3 +9,9 @@ environment() {
         touch "$venv/ready"
     fi
 }
+
+# The environment with everything that reads and writes microscopes' files.
+formats_environment() {
+    environment formats hyperspy==2.5.0 rosettasciio==0.15.0 ncempy==1.16 h5py==3.16.0 tifffile==2026.3.3 numpy==2.4.6 \
+        pillow==13.0.0 imageio==2.38.1 ase==3.29.0 gemmi==0.7.5 zarr==3.1.6
+}

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use adatom_formats::FormatError;
 use common::{
-    GREY_JPEG, entries, keep_seed, pages, put, ramp, random, raw_tiff, read, read_frame, valid_files,
+    GREY_JPEG, entries, keep_named_seed, pages, put, ramp, random, raw_tiff, read, read_frame, valid_files,
 };
 use ndarray::Array2;
 
@@ -159,12 +159,7 @@ fn files_cut_short_give_an_error_or_the_whole_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut");
     for (name, bytes) in valid_files() {
-        let target = match name.rsplit('.').next() {
-            Some("tif") => "tiff",
-            Some("dm3" | "dm4") => "dm",
-            _ => "png_jpeg",
-        };
-        keep_seed(target, &bytes);
+        keep_named_seed(name, &bytes);
         std::fs::write(&path, &bytes).unwrap();
         let whole = read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
         for length in 0..bytes.len() {

@@ -42,7 +42,7 @@ pub(crate) fn random_cell(rng: &mut SampleRng, oxides: bool) -> (ProjectedCell, 
         }
         let symmetric = rng.index(3) == 0;
         let (u, v) = if symmetric { (0.5, 0.5) } else { (rng.uniform(), rng.uniform()) };
-        let place = [u * vectors[0][0] + v * vectors[1][0], u * vectors[0][1] + v * vectors[1][1]];
+        let place = point(&vectors, u, v);
         if places.iter().all(|other| lattice_distance(&vectors, place, *other) >= apart) {
             places.push(place);
         }
@@ -81,8 +81,7 @@ pub(crate) fn random_cell(rng: &mut SampleRng, oxides: bool) -> (ProjectedCell, 
 fn add_oxygen(columns: &mut Vec<ProjectedColumn>, vectors: &[[f64; 2]; 2], rng: &mut SampleRng) {
     let atoms = rng.between(0.5, 3.0);
     for _ in 0..1 + rng.index(12) {
-        let (u, v) = (rng.uniform(), rng.uniform());
-        let [x, y] = [u * vectors[0][0] + v * vectors[1][0], u * vectors[0][1] + v * vectors[1][1]];
+        let [x, y] = point(vectors, rng.uniform(), rng.uniform());
         if columns.iter().all(|c| lattice_distance(vectors, [x, y], [c.x, c.y]) >= OXYGEN_APART_ANGSTROM) {
             columns.push(ProjectedColumn {
                 x,
@@ -92,6 +91,11 @@ fn add_oxygen(columns: &mut Vec<ProjectedColumn>, vectors: &[[f64; 2]; 2], rng: 
             });
         }
     }
+}
+
+/// The point with these coordinates along the vectors.
+fn point(vectors: &[[f64; 2]; 2], u: f64, v: f64) -> [f64; 2] {
+    [u * vectors[0][0] + v * vectors[1][0], u * vectors[0][1] + v * vectors[1][1]]
 }
 
 /// Distance of two points of a lattice, the nearest translation counting.

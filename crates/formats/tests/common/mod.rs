@@ -34,6 +34,18 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
+/// Keeps a valid file as a seed of the fuzz target of its name's extension.
+pub fn keep_named_seed(name: &str, bytes: &[u8]) {
+    let target = match name.rsplit('.').next().unwrap_or(name) {
+        "tif" => "tiff",
+        "dm3" | "dm4" => "dm",
+        "png" | "jpg" => "png_jpeg",
+        "npz" => "npy",
+        other => other,
+    };
+    keep_seed(target, bytes);
+}
+
 /// Keeps a valid file as a seed of the fuzz target `target`, if `ADATOM_FUZZ_CORPUS` names their folder.
 pub fn keep_seed(target: &str, bytes: &[u8]) {
     let Some(corpus) = std::env::var_os("ADATOM_FUZZ_CORPUS") else { return };

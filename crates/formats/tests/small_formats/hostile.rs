@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use adatom_formats::{Dataset, FormatError, open_bytes};
 
-use super::common::{keep_seed, random};
+use super::common::{keep_named_seed, keep_seed, random};
 use super::{bmp, mrc, npy, ser};
 
 thread_local! {
@@ -108,7 +108,7 @@ fn read_all(name: &str, bytes: &[u8]) -> Result<Dataset, FormatError> {
 #[test]
 fn files_that_end_early_give_what_is_whole_or_say_so() {
     for (name, bytes) in valid_files() {
-        keep_seed(name.rsplit('.').next().map_or("", |end| if end == "npz" { "npy" } else { end }), &bytes);
+        keep_named_seed(name, &bytes);
         let whole = read_all(name, &bytes).unwrap();
         assert!(whole.warnings().is_empty(), "{name}: {:?}", whole.warnings());
         let mut parts = 0;
