@@ -15,6 +15,7 @@ use ndarray::Array2;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 /// A recipe with its crystals read and its optics computed, ready to render samples.
 pub struct Generator {
@@ -25,7 +26,7 @@ pub struct Generator {
     structures: Vec<Prepared>,
     total_weight: f64,
     /// Models whose settings are not drawn anew for each sample, by structure, optics, scattering.
-    models: BTreeMap<(usize, usize, usize), LinearModel>,
+    models: BTreeMap<(usize, usize, usize), Arc<LinearModel>>,
 }
 
 impl Generator {
@@ -62,7 +63,7 @@ impl Generator {
                         .and_then(|probe| LinearModel::new(probe, object, prepared.elements.iter().copied()))
                         .map_err(|source| LibraryError::Imaging { structure: prepared.title(), source })?;
                     if fixed {
-                        models.insert((structures.len(), optics, scattering), model);
+                        models.insert((structures.len(), optics, scattering), Arc::new(model));
                     }
                 }
             }
@@ -94,27 +95,37 @@ impl Generator {
     /// # Errors
     /// When the recipe asks for a geometry or a probe that can't be computed.
     pub fn sample(&self, index: u64) -> Result<Sample, LibraryError> {
-        let mut rng = SampleRng::new(self.seed, index);
-        let rng = &mut rng;
+        self.render(index, None)
+    }
+
+    /// Renders sample `index` with as many electrons as put its shot noise alone at a PSNR, 20 log₁₀ of the
+    /// ideal image's peak over the noise's σ, whatever dose the recipe has. Everything else is as in
+    /// [`Self::sample`].
+    ///
+    /// # Errors
+    /// As for [`Self::sample`].
+    pub fn sample_at(&self, index: u64, shot_psnr_db: f64) -> Result<Sample, LibraryError> {
+        self.render(index, Some(shot_psnr_db))
+    }
+
+    /// What stands under the beam in sample `index`: the first numbers of its stream.
+    pub(crate) fn scene(&self, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
         let recipe = &self.recipe;
         let which = self.choose_structure(rng);
         let structure = &self.structures[which];
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
         let geometry = |source| LibraryError::Crystal { structure: structure.title(), source };
-
         let optics = structure.optics[rng.index(structure.optics.len())];
         let scattering = rng.index(recipe.scattering.len());
-        let drawn;
         let model = match self.models.get(&(which, optics, scattering)) {
-            Some(model) => model,
+            Some(model) => Arc::clone(model),
             None => {
                 let probe = recipe.optics[optics].draw(rng).map_err(ImagingError::from).map_err(imaging)?;
                 let elements = structure.elements.iter().copied();
-                drawn = LinearModel::new(probe, &recipe.scattering[scattering], elements).map_err(imaging)?;
-                &drawn
+                let model = LinearModel::new(probe, &recipe.scattering[scattering], elements);
+                Arc::new(model.map_err(imaging)?)
             }
         };
-
         let (cell, nearest) = structure.cell(rng);
         let grid = self.draw_grid(nearest, rng).map_err(imaging)?;
         let rotation_deg = recipe.image.rotation_deg.value(rng);
@@ -125,8 +136,17 @@ impl Generator {
             rotation_deg,
             offset: [rng.between(-4.0, 4.0), rng.between(-4.0, 4.0)],
         };
-        let Specimen { columns, support } =
-            structure.specimen(cell.as_deref(), nearest, &field, recipe, rng).map_err(geometry)?;
+        let specimen = structure.specimen(cell.as_deref(), nearest, &field, recipe, rng).map_err(geometry)?;
+        Ok(Scene { structure, scattering, model, grid, rotation_deg, specimen })
+    }
+
+    fn render(&self, index: u64, shot_psnr_db: Option<f64>) -> Result<Sample, LibraryError> {
+        let mut rng = SampleRng::new(self.seed, index);
+        let rng = &mut rng;
+        let recipe = &self.recipe;
+        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(rng)?;
+        let Specimen { columns, support } = specimen;
+        let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
 
         let spectrum = model.spectrum(columns.iter().chain(&support), &grid);
         let mut ideal = spectrum.image(&grid, None);
@@ -153,7 +173,11 @@ impl Generator {
         scanned += &beneath;
 
         let dose = Dose { current_pa: recipe.dose.current_pa.value(rng), dwell_us };
-        let peak_electrons = dose.electrons_per_pixel() * recipe.dose.peak_fraction.value(rng);
+        let of_dose = dose.electrons_per_pixel() * recipe.dose.peak_fraction.value(rng);
+        // The shot noise's variance is the mean over the electrons at the peak, which is one.
+        let peak_electrons = shot_psnr_db.map_or(of_dose, |wanted| {
+            f64::from(scanned.mean().unwrap_or(1.0)).max(1e-3) * 10.0_f64.powf(wanted / 10.0)
+        });
         detector.read_noise_counts = recipe.detector.read_noise.value(rng) * peak_electrons.sqrt();
         let mut image = expose(&scanned, peak_electrons, &detector, rng).map_err(imaging)?;
         let blur = recipe.detector.blur_px.value(rng);
@@ -161,7 +185,7 @@ impl Generator {
             blur_in_place(&mut image, blur);
         }
 
-        let mut truth = self.truth(model, &columns, f64::from(scale), &grid);
+        let mut truth = self.truth(&model, &columns, f64::from(scale), &grid);
         let mut no_noise = no_noise;
         let gamma = recipe.detector.gamma.value(rng);
         let ceiling = recipe.detector.saturation.value(rng);
@@ -270,6 +294,16 @@ impl Generator {
         }
         truth
     }
+}
+
+/// A specimen under a beam.
+pub(crate) struct Scene<'a> {
+    pub structure: &'a Prepared,
+    scattering: usize,
+    pub model: Arc<LinearModel>,
+    pub grid: Grid,
+    rotation_deg: f64,
+    pub specimen: Specimen,
 }
 
 struct Truth {

@@ -13,6 +13,7 @@ mod materials;
 mod motif;
 mod recipe;
 mod sample;
+mod single;
 mod specimen;
 
 pub use disorder::DisorderRecipe;
@@ -25,3 +26,4 @@ pub use recipe::{
     ScanRecipe, StructureRecipe, recipe_names,
 };
 pub use sample::{Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};
+pub use single::ColumnImage;

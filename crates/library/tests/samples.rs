@@ -148,3 +148,49 @@ fn a_recipe_with_a_bad_structure_says_which() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+/// To the feet that windows of 30 px cut off, 2 % of the peak for all together; and the derivatives are those of
+/// moving the image.
+#[test]
+fn single_columns_add_up_to_the_ideal_image() {
+    let generator = small("material = 'Au'\nzone = '001'\nthickness_angstrom = 20", "");
+    let sample = generator.sample(0).unwrap();
+    let ideal = &sample.labels.no_background_no_noise;
+    let images = generator.column_images(0, 30).unwrap();
+    let mut sum = Array2::<f32>::zeros(ideal.dim());
+    for image in &images {
+        for ((row, column), value) in image.value.indexed_iter() {
+            let (row, column) = (image.top + row as isize, image.left + column as isize);
+            if let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column)) {
+                if let Some(pixel) = sum.get_mut((row, column)) {
+                    *pixel += value;
+                }
+            }
+        }
+    }
+    let off = (sum - ideal).mapv(f32::abs).fold(0.0_f32, |a, b| a.max(*b));
+    assert!(off < 0.02, "{off}");
+    for truth in &sample.columns {
+        assert!(images.iter().any(|c| (c.x - truth.x).hypot(c.y - truth.y) < 1e-6));
+    }
+    // The slope along x of a column moved to the right is its own, reversed.
+    let one = &images[0];
+    for (row, column) in [(28, 33), (33, 26)] {
+        let numeric = (one.value[(row, column - 1)] - one.value[(row, column + 1)]) / 2.0;
+        assert!((one.by[0][(row, column)] - numeric).abs() < 0.02, "{numeric}");
+        let numeric = (one.value[(row - 1, column)] - one.value[(row + 1, column)]) / 2.0;
+        assert!((one.by[1][(row, column)] - numeric).abs() < 0.02, "{numeric}");
+    }
+}
+
+/// Noise of 128² pixels tells its σ to a percent, 0.05 dB.
+#[test]
+fn shot_noise_can_be_put_at_a_psnr() {
+    let generator =
+        small("material = 'Au'\nzone = '001'\nthickness_angstrom = 20", "[scan]\nsigma_jitter_angstrom = 0");
+    for wanted in [10.0, 30.0] {
+        let sample = generator.sample_at(0, wanted).unwrap();
+        assert!((sample.psnr_db - wanted).abs() < 0.15, "{} for {wanted}", sample.psnr_db);
+        assert_eq!(sample.columns, generator.sample(0).unwrap().columns);
+    }
+}
