@@ -1,23 +1,31 @@
 //! From maps to columns: how far apart the columns of an image are, resampling to another scale,
-//! the paper's localiser and the weighted one, and scoring against truth.
+//! the paper's localiser and the weighted one, fits to the image itself with error bars, bounds of
+//! the precision, and scoring against truth.
 //!
 //! Images are `Array2<f32>` indexed `[row, column]`; positions are `(x, y)` in pixels, x to the
 //! right, y down, the first pixel's centre at (0, 0).
 
 mod blob;
+mod bound;
 mod calibration;
 mod column;
 mod components;
+mod fit;
+mod neighbours;
 mod otsu;
 mod resample;
 mod score;
 mod spacing;
 
 pub use blob::spot_sigma;
+pub use bound::{cramer_rao, jitter_floor};
 pub use calibration::{Calibration, Features, features};
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
+pub use fit::{
+    Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
+};
 pub use otsu::otsu_threshold;
 pub use resample::Resampling;
-pub use score::{Score, Truth, score};
+pub use score::{Score, Truth, pairs, score};
 pub use spacing::{Spacing, column_spacing};

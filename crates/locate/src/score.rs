@@ -49,38 +49,48 @@ impl Score {
     }
 }
 
-/// Pairs found and true columns one to one, the closest pairs first. A found column that pairs
-/// with one that is not required, or for which `exempt` holds and that pairs with none, is left
-/// out of the count. Also says of every found column whether it is right; `None` if it is left out.
-pub fn score(
-    found: &[(f64, f64)],
-    truth: &[Truth],
-    exempt: impl Fn((f64, f64)) -> bool,
-) -> (Score, Vec<Option<bool>>) {
+/// Pairs found and true columns one to one, the closest pairs first: the numbers of each.
+pub fn pairs(found: &[(f64, f64)], truth: &[Truth]) -> Vec<(usize, usize)> {
     let mut by_row: Vec<usize> = (0..found.len()).collect();
     by_row.sort_by(|a, b| found[*a].1.total_cmp(&found[*b].1));
-    let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+    let mut near: Vec<(f64, usize, usize)> = Vec::new();
     for (index, t) in truth.iter().enumerate() {
         let first = by_row.partition_point(|i| found[*i].1 < t.y - t.radius);
         for &i in by_row[first..].iter().take_while(|i| found[**i].1 <= t.y + t.radius) {
             let distance = (found[i].0 - t.x).hypot(found[i].1 - t.y);
             if distance <= t.radius {
-                pairs.push((distance, i, index));
+                near.push((distance, i, index));
             }
         }
     }
     // Among equally close ones those that count come first.
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(truth[b.2].required.cmp(&truth[a.2].required)));
-    let (mut partner, mut taken) = (vec![None; found.len()], vec![false; truth.len()]);
+    near.sort_by(|a, b| a.0.total_cmp(&b.0).then(truth[b.2].required.cmp(&truth[a.2].required)));
+    let (mut used, mut taken) = (vec![false; found.len()], vec![false; truth.len()]);
+    near.retain(|&(_, i, t)| {
+        let free = !used[i] && !taken[t];
+        if free {
+            (used[i], taken[t]) = (true, true);
+        }
+        free
+    });
+    near.into_iter().map(|(_, i, t)| (i, t)).collect()
+}
+
+/// Scores the [`pairs`]. A found column that pairs with one that is not required, or for which `exempt`
+/// holds and that pairs with none, is left out of the count. Also says of every found column whether it is
+/// right; `None` if it is left out.
+pub fn score(
+    found: &[(f64, f64)],
+    truth: &[Truth],
+    exempt: impl Fn((f64, f64)) -> bool,
+) -> (Score, Vec<Option<bool>>) {
+    let mut partner = vec![None; found.len()];
     let mut result = Score { truth: truth.iter().filter(|t| t.required).count(), ..Default::default() };
-    for (distance, i, t) in pairs {
-        if partner[i].is_none() && !taken[t] {
-            partner[i] = Some(t);
-            taken[t] = true;
-            if truth[t].required {
-                result.matched += 1;
-                result.squared_error_px2 += distance * distance;
-            }
+    for (i, t) in pairs(found, truth) {
+        partner[i] = Some(t);
+        if truth[t].required {
+            result.matched += 1;
+            result.squared_error_px2 += (found[i].0 - truth[t].x).powi(2) + (found[i].1 - truth[t].y).powi(2);
         }
     }
     let verdict = |(partner, position): (&Option<usize>, &(f64, f64))| match partner {

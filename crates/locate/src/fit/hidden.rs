@@ -1,0 +1,93 @@
+//! Columns that nobody reported, whose light would pull at those that were.
+
+use super::Start;
+use super::sweep::Fitting;
+use ndarray::{Array2, Axis};
+
+/// Standard deviations of the noise, and part of the median height, by which a hidden column stands out.
+const SURE: f64 = 6.0;
+const LEAST_HEIGHT: f64 = 0.05;
+/// Distance from other columns, in widths, below which what is left is their misfit.
+const APART: f64 = 1.4;
+
+/// Peaks of what a fit leaves, found with the typical column as a filter.
+pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Start> {
+    let sigma = fitting.context.typical;
+    let left = fitting.left();
+    let (filtered, square) = matched(&left, sigma);
+    let mut heights: Vec<f64> =
+        (0..fitting.inside()).filter(|i| fitting.is_used(*i)).map(|i| fitting.columns[i].height).collect();
+    if heights.is_empty() {
+        return Vec::new();
+    }
+    let middle = heights.len() / 2;
+    let median = *heights.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let (rows, columns) = filtered.dim();
+    let reach = (APART * sigma).ceil() as usize;
+    let mut peaks: Vec<(f32, usize, usize)> = filtered
+        .indexed_iter()
+        .filter(|((row, column), value)| {
+            let local = fitting.context.noise.variance(f64::from(fitting.context.image[(*row, *column)]));
+            let noise = (local / square).sqrt();
+            f64::from(**value) > (SURE * noise).max(LEAST_HEIGHT * median)
+        })
+        .filter(|((row, column), value)| {
+            (row.saturating_sub(1)..(row + 2).min(rows)).all(|r| {
+                (column.saturating_sub(1)..(column + 2).min(columns)).all(|c| filtered[(r, c)] <= **value)
+            })
+        })
+        .map(|((row, column), value)| (*value, row, column))
+        .collect();
+    peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut taken = Array2::from_elem((rows, columns), false);
+    let mut mark = |x: f64, y: f64| {
+        let range = |at: f64, size: usize| {
+            let at = at.round().clamp(0.0, size as f64 - 1.0) as usize;
+            at.saturating_sub(reach)..(at + reach + 1).min(size)
+        };
+        let near = range(y, rows).any(|r| {
+            range(x, columns).any(|c| taken[(r, c)] && (c as f64 - x).hypot(r as f64 - y) < APART * sigma)
+        });
+        if !near {
+            taken[(
+                y.round().clamp(0.0, rows as f64 - 1.0) as usize,
+                x.round().clamp(0.0, columns as f64 - 1.0) as usize,
+            )] = true;
+        }
+        !near
+    };
+    for column in &fitting.columns {
+        mark(column.x, column.y);
+    }
+    peaks
+        .into_iter()
+        .map(|(_, row, column)| Start { x: column as f64, y: row as f64, sigma, background: None })
+        .filter(|start| mark(start.x, start.y))
+        .collect()
+}
+
+/// The height of a Gaussian column that fits best at every pixel, and the sum of its squares.
+fn matched(image: &Array2<f32>, sigma: f64) -> (Array2<f32>, f64) {
+    let reach = (3.0 * sigma).ceil() as isize;
+    let kernel: Vec<f32> =
+        (-reach..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp() as f32).collect();
+    let square: f64 = kernel.iter().map(|k| f64::from(k * k)).sum::<f64>().powi(2);
+    let mut result = image.clone();
+    for axis in 0..2 {
+        let before = result.clone();
+        for (mut to, from) in result.lanes_mut(Axis(axis)).into_iter().zip(before.lanes(Axis(axis))) {
+            for (i, value) in to.iter_mut().enumerate() {
+                *value = kernel
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(k, weight)| {
+                        let at = usize::try_from(i as isize + k as isize - reach).ok()?;
+                        Some(weight * from.get(at)?)
+                    })
+                    .sum();
+            }
+        }
+    }
+    result.mapv_inplace(|v| v / square as f32);
+    (result, square)
+}

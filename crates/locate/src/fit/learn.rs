@@ -1,0 +1,265 @@
+//! What the columns of an image have in common, learnt from all of them.
+
+use super::patch::{Patch, Place, Slopes, Window};
+use super::profile::Gathering;
+use super::sweep::{Fitting, START_SPREAD};
+use super::{Sampling, Shape};
+use ndarray::{Array2, s};
+use rayon::prelude::*;
+
+/// Smallest number of columns that tell anything about others.
+const FEW: usize = 12;
+/// Least spread that widths are believed to have, as a logarithm.
+const LEAST_WIDTH_SPREAD: f64 = 0.02;
+/// How much farther off starts at the border are than others.
+const BORDER: f64 = 1.3;
+/// Times the variance of the starts by which fits may be off before they are doubted.
+const DOUBT: f64 = 2.0;
+/// Correlation of a start's error with its fit's.
+const SHARED: f64 = 0.6;
+/// Columns around that tell a background's slope.
+const AROUND: usize = 20;
+/// Residuals of more than this many standard deviations are no part of a profile.
+const OUTLIER: f64 = 5.0;
+
+/// Learns all of it, and takes the columns' images away anew.
+pub(super) fn all(fitting: &mut Fitting<'_>) {
+    beliefs(fitting);
+    if fitting.context.model.sampling == Sampling::Point {
+        profile(fitting);
+    }
+    fitting.renew();
+}
+
+/// Learns the widths' typical value and spread, and the background: for columns with planes of their
+/// own, what slopes to expect from the columns around; for crowded ones, a plane through what the
+/// columns around leave.
+fn beliefs(fitting: &mut Fitting<'_>) {
+    let used: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.is_used(*i)).collect();
+    let this = &*fitting;
+    let variances: Vec<Option<Vec<f64>>> = used
+        .par_iter()
+        .map(|i| this.cut(*i).variances(&this.context, &this.columns[*i], &this.windows[*i]))
+        .collect();
+    let known: Vec<(usize, Vec<f64>)> =
+        used.into_iter().zip(variances).filter_map(|(i, v)| Some((i, v?))).collect();
+    if known.len() < FEW {
+        return;
+    }
+    if fitting.context.model.shape == Shape::Round {
+        widths(fitting, &known);
+    }
+    places(fitting, &known);
+    slopes(fitting, known);
+    crowded_background(fitting);
+}
+
+/// The widths' common value, from how far each was pulled away from the present one, and their spread.
+fn widths(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
+    let context = &mut fitting.context;
+    let (now, belief) = (context.typical.ln(), context.width_spread.powi(-2));
+    // Without the belief an estimate is farther away, and of the variance of its pixels.
+    let free: Vec<(f64, f64)> = known
+        .iter()
+        .map(|(i, v)| (now + (fitting.columns[*i].sigma().ln() - now) * (1.0 + belief * v[3]), v[3]))
+        .collect();
+    let weight: f64 = free.iter().map(|f| 1.0 / f.1).sum();
+    let mean = free.iter().map(|f| (f.0 - now).clamp(-0.5, 0.5) / f.1).sum::<f64>() / weight;
+    context.typical *= mean.clamp(-0.1, 0.1).exp();
+    context.width_spread = spread(free).1.sqrt().clamp(LEAST_WIDTH_SPREAD, 0.2);
+}
+
+/// What a start tells of a place.
+///
+/// It was made from the same pixels, so its error has something of theirs: with a correlation ρ, starts of
+/// spread s lie off fits of variance v by s² − 2ρs√v + v on average, and get the weight of the least variance,
+/// w = (v − ρs√v) / (s² − 2ρs√v + v), or none. What both differ by beyond that is the fits' own, m²: their model
+/// doesn't hold, and v + m² counts. The starts of some images are worse than usual, so only what is more than
+/// twice their variance is taken for that. Columns at the border, where others outside are guessed, are judged
+/// by themselves, and starts believed to be a little worse.
+fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
+    let all = known.iter().map(|(i, v)| (*i, 0.5 * (v[0] + v[1])));
+    let (mut inner, mut border): (Vec<_>, Vec<_>) = all.partition(|(i, _)| is_inner(fitting, *i));
+    if inner.len() < FEW || border.len() < FEW {
+        inner.append(&mut border);
+    }
+    let s = START_SPREAD * fitting.context.typical;
+    for (class, s) in [(inner, s), (border, BORDER * s)] {
+        if class.len() < 4 {
+            continue;
+        }
+        let off = class.iter().flat_map(|&(i, v)| {
+            let (column, place) = (&fitting.columns[i], fitting.windows[i].place);
+            let free = |place: Place, off: f64| (off * (1.0 + v / place.variance), v);
+            place.map(|p| [free(p, column.x - p.x), free(p, column.y - p.y)]).into_iter().flatten()
+        });
+        let excess = spread(off.collect()).1;
+        let m2 = (excess - DOUBT * s * s).max(0.0);
+        for (i, v) in class {
+            weigh(&mut fitting.windows[i], v, s, m2);
+        }
+    }
+}
+
+/// Weighs a start of spread `s` against a fit of variance `v` that is off by `m2` beyond that.
+fn weigh(window: &mut Window, v: f64, s: f64, m2: f64) {
+    let Some(place) = &mut window.place else { return };
+    let (own, both) = (v + m2, SHARED * s * v.sqrt());
+    let weight = ((own - both) / (own + s * s - 2.0 * both)).clamp(0.0, 0.99);
+    let rest = 1.0 - weight;
+    let combined = rest * rest * own + weight * weight * s * s + 2.0 * weight * rest * both;
+    place.variance = v * rest / weight.max(1e-6);
+    place.gain = v - combined;
+}
+
+/// Whether a column's pixels are all there, and those of its neighbours nearly.
+pub(super) fn is_inner(fitting: &Fitting<'_>, index: usize) -> bool {
+    let window = &fitting.windows[index];
+    let (height, width) = fitting.context.image.dim();
+    let away = |at: f64, size: usize| at.min(size as f64 - 1.0 - at);
+    away(window.x, width).min(away(window.y, height)) >= window.radius
+}
+
+fn slopes(fitting: &mut Fitting<'_>, mut known: Vec<(usize, Vec<f64>)>) {
+    known.retain(|(i, _)| !fitting.windows[*i].crowded);
+    if known.len() < FEW {
+        return;
+    }
+    let own = fitting.context.model.shape.own();
+    let mut constants = vec![None; fitting.columns.len()];
+    known.iter().for_each(|(i, _)| constants[*i] = Some(fitting.columns[*i].plane[0]));
+    let around = |i: usize| regional(&fitting.windows, i, &fitting.near[i], &constants);
+    let expected: Vec<[f64; 3]> = known.iter().map(|(i, _)| around(*i)).collect();
+    let off: Vec<(f64, f64)> = known
+        .iter()
+        .zip(&expected)
+        .flat_map(|((i, v), expected)| {
+            let column = &fitting.columns[*i];
+            (1..3).map(move |k| (column.plane[k] - expected[k], v[own + k]))
+        })
+        .collect();
+    let formal = off.iter().map(|o| o.1).sum::<f64>() / off.len() as f64;
+    let variance = spread(off).1.max(1e-3 * formal);
+    for ((i, _), mean) in known.iter().zip(expected) {
+        fitting.windows[*i].slopes = Some(Slopes { mean: [mean[1], mean[2]], variance });
+    }
+}
+
+/// Planes beneath crowded columns, through what all columns around leave.
+fn crowded_background(fitting: &mut Fitting<'_>) {
+    let crowded: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.windows[*i].crowded).collect();
+    let this = &*fitting;
+    let mut constants = vec![None; this.columns.len()];
+    crowded.iter().for_each(|i| constants[*i] = mean_left(this, *i));
+    if constants.iter().flatten().count() < FEW {
+        return;
+    }
+    let planes: Vec<[f64; 3]> =
+        crowded.iter().map(|i| regional(&this.windows, *i, &with(&this.near[*i], *i), &constants)).collect();
+    for (i, plane) in crowded.into_iter().zip(planes) {
+        fitting.columns[i].plane = plane;
+    }
+}
+
+/// A list and one more.
+pub(super) fn with(list: &[usize], one: usize) -> Vec<usize> {
+    list.iter().copied().chain([one]).collect()
+}
+
+/// Mean of what is left in a column's window.
+fn mean_left(fitting: &Fitting<'_>, index: usize) -> Option<f64> {
+    let window = &fitting.windows[index];
+    let [top, bottom, left, right] = fitting.context.box_around(window.x, window.y, window.radius);
+    let part = fitting.residual.slice(s![top..bottom, left..right]);
+    part.mean().filter(|mean| mean.is_finite())
+}
+
+/// Median of values with variances, and how much they differ beyond these: from the median absolute
+/// deviation.
+fn spread(mut values: Vec<(f64, f64)>) -> (f64, f64) {
+    let middle = values.len() / 2;
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let median = values[middle].0;
+    let mut off: Vec<f64> = values.iter().map(|v| (v.0 - median).abs()).collect();
+    off.sort_by(f64::total_cmp);
+    let mut formal: Vec<f64> = values.iter().map(|v| v.1).collect();
+    formal.sort_by(f64::total_cmp);
+    (median, ((1.4826 * off[middle]).powi(2) - formal[middle]).max(0.0))
+}
+
+/// The plane over a column's window through the values at the columns of a list, the nearest of them.
+pub(super) fn regional(windows: &[Window], index: usize, list: &[usize], values: &[Option<f64>]) -> [f64; 3] {
+    let window = &windows[index];
+    let mut near: Vec<(f64, usize, f64)> = list
+        .iter()
+        .filter_map(|i| Some(((windows[*i].x - window.x).hypot(windows[*i].y - window.y), *i, values[*i]?)))
+        .collect();
+    if near.len() > AROUND {
+        near.select_nth_unstable_by(AROUND, |a, b| a.0.total_cmp(&b.0));
+        near.truncate(AROUND);
+    }
+    let mut matrix = super::Symmetric::zeros(3);
+    let mut right = [0.0; 3];
+    for (_, i, value) in &near {
+        let other = &windows[*i];
+        let terms = [1.0, (other.x - window.x) / window.radius, (other.y - window.y) / window.radius];
+        matrix.add_outer(&terms, 1.0);
+        right.iter_mut().zip(terms).for_each(|(r, t)| *r += t * value);
+    }
+    // Columns on a line tell one slope only.
+    match matrix.factor(1e-6) {
+        Some(factor) if near.len() >= 6 => {
+            let solved = factor.solve(&right);
+            [solved[0], solved[1], solved[2]]
+        }
+        _ => [right[0] / near.len().max(1) as f64, 0.0, 0.0],
+    }
+}
+
+/// Learns how all columns differ from Gaussians.
+fn profile(fitting: &mut Fitting<'_>) {
+    let this = &*fitting;
+    let gathering = (0..this.columns.len())
+        .into_par_iter()
+        .filter(|i| this.is_used(*i))
+        .fold(Gathering::new, |mut gathering, i| {
+            gather(this, i, &mut gathering);
+            gathering
+        })
+        .reduce(Gathering::new, |a, b| a.merge(&b));
+    fitting.context.model.profile = gathering.solve(&fitting.context.model.profile);
+}
+
+fn gather(fitting: &Fitting<'_>, index: usize, gathering: &mut Gathering) {
+    let (context, column, window) = (&fitting.context, &fitting.columns[index], &fitting.windows[index]);
+    let [top, bottom, left, right] = context.box_around(window.x, window.y, window.radius);
+    let [xx, xy, yy] = column.inverse;
+    for row in top..bottom {
+        for col in left..right {
+            let (x, y) = context.place(row, col);
+            if (x - window.x).hypot(y - window.y) > window.radius {
+                continue;
+            }
+            let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
+            let plane = column.plane[0] + column.plane[1] * u + column.plane[2] * v;
+            let off = fitting.residual[(row, col)] - plane;
+            let variance = context.noise.variance(f64::from(context.image[(row, col)]) - off);
+            if !off.is_finite() || off * off > OUTLIER * OUTLIER * variance + (0.1 * column.height).powi(2) {
+                continue;
+            }
+            let (dx, dy) = (x - column.x, y - column.y);
+            let square = xx * dx * dx + 2.0 * xy * dx * dy + yy * dy * dy;
+            gathering.add(square.max(0.0).sqrt(), column.height, off, 1.0 / variance);
+        }
+    }
+}
+
+impl Fitting<'_> {
+    /// The part of the residual that a column is fitted to.
+    fn cut(&self, index: usize) -> Patch {
+        let window = &self.windows[index];
+        let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
+        let residual: Array2<f64> = self.residual.slice(s![top..bottom, left..right]).to_owned();
+        Patch { top, left, residual }
+    }
+}

@@ -1,0 +1,526 @@
+//! All columns of an image, one after the other until none moves.
+
+use super::gaussian::{Gaussian, Model, REACH};
+use super::noise::{LEAST, NoiseModel};
+use super::patch::{Context, Patch, Place, Window};
+use super::rows::Posterior;
+use super::{Fit, FitSettings, FittedColumn, Reason, Shape, Start, Statistics};
+use super::{covariance, hidden, learn, outside, rows};
+use crate::nearest_distances;
+use crate::neighbours::Neighbours;
+use ndarray::{Array2, s};
+use rayon::prelude::*;
+
+/// Radius of a column's window in widths, and its smallest \[px\].
+const WINDOW: f64 = 2.8;
+const LEAST_WINDOW_PX: f64 = 3.0;
+/// Distance to the nearest column, in widths, below which a column's own background can't be told from its
+/// neighbours' feet.
+const CROWDED: f64 = 3.2;
+/// Part of the pixels around a crowded column that are darker than the background, and how far around in
+/// widths.
+const DARK: (f64, f64) = (0.03, 6.0);
+/// How much widths of columns differ from the typical one before anything is learnt, as a logarithm.
+const WIDTH_SPREAD: f64 = 0.2;
+/// Rounds of learning what columns have in common, and sweeps after each.
+const LESSONS: usize = 3;
+/// Columns within this many distances to the nearest one tell the height of one outside the image, to this
+/// part of it.
+const GUESSED: f64 = 2.3;
+const HEIGHT_SPREAD: f64 = 0.4;
+/// Standard deviation of a start along x and y, in widths: that of the shipped network on the samples it
+/// is evaluated on, at 20 dB.
+pub(super) const START_SPREAD: f64 = 0.05;
+/// Part of the distance to the nearest column within which the place of one outside is known.
+const GUESSED_PLACE: f64 = 0.1;
+/// Sweeps at most.
+const SWEEPS: usize = 14;
+/// A column that moves less than this in a sweep \[px\] has settled.
+const SETTLED_PX: f64 = 5e-4;
+/// Part of a window that may lie outside the image.
+const OUTSIDE: f64 = 0.4;
+
+pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings) -> Fit {
+    // Integrated columns are round.
+    let shape = match settings.sampling {
+        super::Sampling::Point => settings.shape,
+        super::Sampling::Integrated => Shape::Round,
+    };
+    let context = || Context {
+        image,
+        rows: Vec::new(),
+        model: Model { shape, sampling: settings.sampling, ..Model::default() },
+        statistics: Statistics::LeastSquares,
+        noise: settings.noise.unwrap_or(NoiseModel::white(1.0)),
+        typical: 1.0,
+        width_spread: WIDTH_SPREAD,
+        variance: 0.0,
+    };
+    let trusted = settings.statistics == Statistics::Poisson;
+    let beyond = outside::beyond(starts, image.dim());
+    let mut all = [starts, &beyond].concat();
+    let mut fit = Fitting::new(context(), all.clone(), starts.len(), trusted);
+    fit.begin();
+    let hidden = hidden::find(&fit);
+    if !hidden.is_empty() {
+        all.extend(hidden);
+        fit = Fitting::new(context(), all, starts.len(), trusted);
+        fit.begin();
+    }
+    fit.sweep(SWEEPS, None);
+    // Nobody is told how far rows are displaced: that is measured in any case.
+    let measured = |fit: &Fitting<'_>| {
+        let seen = fit.measure_noise();
+        settings.noise.map_or(seen, |given| NoiseModel { jitter_px: seen.jitter_px, ..given })
+    };
+    if settings.statistics == Statistics::Poisson {
+        fit.context.noise = measured(&fit);
+        fit.context.statistics = Statistics::Poisson;
+        fit.active.fill(true);
+        fit.sweep(3, None);
+        for lesson in 0..LESSONS {
+            learn::all(&mut fit);
+            if lesson == 0 {
+                fit.try_again();
+            }
+            fit.context.noise = measured(&fit);
+            fit.active.fill(true);
+            fit.sweep(3, None);
+        }
+        fit.active.fill(true);
+        fit.sweep(SWEEPS, None);
+    }
+    fit.freeze();
+    fit.sweep(3, None);
+    fit.renew();
+    fit.context.noise = measured(&fit);
+    let posterior = if settings.descan { rows::solve(&mut fit) } else { None };
+    fit.finish(posterior)
+}
+
+/// The value below which the darkest pixels around a start lie, noise taken out by means of three by three.
+fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
+    let (height, width) = image.dim();
+    let range = |centre: f64, size: usize| {
+        let low = (centre - reach).clamp(1.0, (size.max(3) - 2) as f64) as usize;
+        let high = (centre + reach).clamp(1.0, (size.max(3) - 2) as f64) as usize;
+        (low..=high).step_by(2).filter(move |i| i + 1 < size)
+    };
+    let mut means: Vec<f32> = range(start.y, height)
+        .flat_map(|row| range(start.x, width).map(move |column| (row, column)))
+        .filter_map(|(row, column)| image.slice(s![row - 1..row + 2, column - 1..column + 2]).mean())
+        .filter(|mean| mean.is_finite())
+        .collect();
+    if means.is_empty() {
+        return 0.0;
+    }
+    let at = ((means.len() - 1) as f64 * DARK.0) as usize;
+    f64::from(*means.select_nth_unstable_by(at, f32::total_cmp).1)
+}
+
+/// What a fit leaves, pixel by pixel.
+pub(super) struct Maps {
+    /// What the columns and their planes don't explain; zero outside all windows.
+    pub residual: Array2<f32>,
+    /// Derivatives of the columns' images by x and y.
+    pub slopes: [Array2<f32>; 2],
+    /// The column whose window's middle is nearest, among those whose windows hold the pixel; `u32::MAX` outside
+    /// all.
+    pub owner: Array2<u32>,
+}
+
+/// The state between sweeps.
+pub(super) struct Fitting<'a> {
+    pub(super) context: Context<'a>,
+    starts: Vec<Start>,
+    pub(super) columns: Vec<Gaussian>,
+    pub(super) windows: Vec<Window>,
+    /// Columns near enough to matter.
+    pub(super) near: Vec<Vec<usize>>,
+    reasons: Vec<Option<Reason>>,
+    active: Vec<bool>,
+    /// Distance to the nearest other start.
+    apart: Vec<f64>,
+    /// Starts from here on are guesses outside the image: only their heights are fitted.
+    inside: usize,
+    /// The image without the columns.
+    pub(super) residual: Array2<f64>,
+    halo: usize,
+}
+
+impl<'a> Fitting<'a> {
+    fn new(mut context: Context<'a>, starts: Vec<Start>, inside: usize, trusted: bool) -> Self {
+        let mut sigmas: Vec<f64> =
+            starts.iter().map(|s| s.sigma).filter(|s| s.is_finite() && *s > 0.0).collect();
+        sigmas.sort_by(f64::total_cmp);
+        let typical = sigmas.get(sigmas.len() / 2).copied().unwrap_or(2.0).max(0.5);
+        let sigma = |start: &Start| {
+            let own = if start.sigma.is_finite() { start.sigma } else { typical };
+            own.clamp(0.6 * typical, 1.6 * typical)
+        };
+        let positions: Vec<(f64, f64)> = starts.iter().map(|s| (s.x, s.y)).collect();
+        let apart = nearest_distances(&positions);
+        let windows: Vec<Window> = starts
+            .iter()
+            .zip(&apart)
+            .enumerate()
+            .map(|(i, (s, apart))| Window {
+                x: s.x,
+                y: s.y,
+                radius: (WINDOW * sigma(s)).max(LEAST_WINDOW_PX),
+                crowded: *apart < CROWDED * typical || i >= inside,
+                slopes: None,
+                place: (trusted || i >= inside).then(|| {
+                    let spread = if i < inside { START_SPREAD * typical } else { GUESSED_PLACE * apart };
+                    Place { x: s.x, y: s.y, variance: spread * spread, gain: 0.0 }
+                }),
+                height: None,
+            })
+            .collect();
+        context.typical = typical;
+        let widest = windows.iter().map(|w| w.radius).fold(0.0, f64::max);
+        let reach = widest + REACH * 1.6 * typical;
+        let neighbours = Neighbours::new(&positions, reach);
+        let near: Vec<Vec<usize>> = (0..starts.len()).map(|i| neighbours.of(i)).collect();
+        let background = |i: usize, s: &Start| {
+            let dark = || darkest(context.image, s, DARK.1 * typical);
+            windows[i].crowded.then(|| s.background.unwrap_or_else(dark))
+        };
+        let backgrounds: Vec<Option<f64>> =
+            starts.iter().enumerate().map(|(i, s)| background(i, s)).collect();
+        let columns = starts
+            .iter()
+            .enumerate()
+            .map(|(i, s)| {
+                let around = || learn::regional(&windows, i, &learn::with(&near[i], i), &backgrounds);
+                let plane = if windows[i].crowded { around() } else { [0.0; 3] };
+                Gaussian { plane, ..Gaussian::round(s.x, s.y, 0.0, sigma(s)) }
+            })
+            .collect();
+        let count = starts.len();
+        Self {
+            residual: context.image.mapv(f64::from),
+            inside,
+            context,
+            starts,
+            columns,
+            windows,
+            near,
+            reasons: vec![None; count],
+            active: vec![true; count],
+            apart,
+            halo: (reach.ceil() as usize + 4).max(8),
+        }
+    }
+
+    /// The first sweeps, by least squares.
+    fn begin(&mut self) {
+        self.sweep(2, Some(0));
+        self.context.variance = self.measure_noise().least / LEAST;
+        self.sweep(3, None);
+        self.context.noise = self.measure_noise();
+        self.context.variance = self.context.noise.least / LEAST;
+        self.freeze();
+    }
+
+    /// The image without the columns and the backgrounds beneath those nearby; zero farther away.
+    pub(super) fn left(&self) -> Array2<f32> {
+        let size = self.residual.dim();
+        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
+        let mut left = Array2::zeros(size);
+        for (column, window) in self.columns.iter().zip(&self.windows) {
+            let reach = 1.5 * window.radius;
+            let [top, bottom, from, to] = self.context.box_around(window.x, window.y, reach);
+            for row in top..bottom {
+                for col in from..to {
+                    let distance = (col as f64 - window.x).hypot(row as f64 - window.y) as f32;
+                    if distance < nearest[(row, col)] {
+                        nearest[(row, col)] = distance;
+                        left[(row, col)] = (self.residual[(row, col)] - column.plane[0]) as f32;
+                    }
+                }
+            }
+        }
+        left
+    }
+
+    /// Refines every column at most `sweeps` times, until all have settled; with `iterations` zero only
+    /// heights and planes.
+    fn sweep(&mut self, sweeps: usize, iterations: Option<usize>) {
+        for sweep in 0..sweeps {
+            self.guess_heights();
+            let steps = iterations.unwrap_or(if sweep == 0 { 4 } else { 2 });
+            let mut moved = vec![0.0_f64; self.columns.len()];
+            for colour in 0..4 {
+                for (index, column, by) in self.tiles(colour, steps) {
+                    match by {
+                        Some(by) => (self.columns[index], moved[index]) = (column, by),
+                        None if index >= self.inside => {}
+                        None => self.reasons[index] = Some(Reason::Undetermined),
+                    }
+                }
+            }
+            if iterations.is_some() {
+                continue;
+            }
+            for index in 0..self.columns.len() {
+                let stirs = |i: &usize| moved[*i] > SETTLED_PX;
+                self.active[index] = stirs(&index) || self.near[index].iter().any(stirs);
+            }
+            if !self.active.contains(&true) {
+                break;
+            }
+        }
+    }
+
+    /// Columns outside the image are about as high as those around.
+    fn guess_heights(&mut self) {
+        for index in self.inside..self.columns.len() {
+            let window = &self.windows[index];
+            let (height, width) = self.context.image.dim();
+            if window.x >= 0.5
+                && window.y >= 0.5
+                && window.x <= width as f64 - 1.5
+                && window.y <= height as f64 - 1.5
+            {
+                continue;
+            }
+            let around: Vec<f64> = self.near[index]
+                .iter()
+                .filter(|i| {
+                    let other = &self.windows[**i];
+                    let distance = (other.x - window.x).hypot(other.y - window.y);
+                    self.is_used(**i) && distance < GUESSED * self.apart[index]
+                })
+                .map(|i| self.columns[*i].height)
+                .collect();
+            let mean = around.iter().sum::<f64>() / around.len().max(1) as f64;
+            self.windows[index].height = (mean > 0.0).then_some([mean, HEIGHT_SPREAD * mean]);
+        }
+    }
+
+    /// Refines the columns of every fourth tile at once: those that share no pixel.
+    fn tiles(&mut self, colour: usize, steps: usize) -> Vec<(usize, Gaussian, Option<f64>)> {
+        let (height, width) = self.residual.dim();
+        let side = (2 * self.halo).max(48);
+        let (down, across) = (height.div_ceil(side), width.div_ceil(side));
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); down * across];
+        for (index, window) in self.windows.iter().enumerate().filter(|(i, _)| self.active[*i]) {
+            let at = |centre: f64, count: usize| ((centre.max(0.0) as usize) / side).min(count - 1);
+            members[at(window.y, down) * across + at(window.x, across)].push(index);
+        }
+        let this = &*self;
+        let done: Vec<_> = members
+            .par_iter()
+            .enumerate()
+            .filter(|(tile, list)| !list.is_empty() && 2 * (tile / across % 2) + tile % across % 2 == colour)
+            .map(|(tile, list)| {
+                let (row, column) = (tile / across * side, tile % across * side);
+                let (top, left) = (row.saturating_sub(this.halo), column.saturating_sub(this.halo));
+                let (bottom, right) =
+                    ((row + side + this.halo).min(height), (column + side + this.halo).min(width));
+                let residual = this.residual.slice(s![top..bottom, left..right]).to_owned();
+                let mut patch = Patch { top, left, residual };
+                let refined: Vec<_> = list
+                    .iter()
+                    .map(|&index| {
+                        let (mut column, window) = (this.columns[index], &this.windows[index]);
+                        let fixed = this.reasons[index].is_some();
+                        let steps = if fixed { 0 } else { steps };
+                        let moved = patch.refine(&this.context, &mut column, window, steps);
+                        (index, column, moved)
+                    })
+                    .collect();
+                (patch, refined)
+            })
+            .collect();
+        let mut all = Vec::new();
+        for (patch, refined) in done {
+            let (h, w) = patch.residual.dim();
+            let mut part = self.residual.slice_mut(s![patch.top..patch.top + h, patch.left..patch.left + w]);
+            part.assign(&patch.residual);
+            all.extend(refined);
+        }
+        all
+    }
+
+    /// Takes columns whose fit makes no sense back to their start.
+    fn freeze(&mut self) {
+        for index in 0..self.columns.len() {
+            if index >= self.inside {
+                continue;
+            }
+            let Some(reason) = self.reasons[index].or_else(|| self.fault(index)) else { continue };
+            self.reasons[index] = Some(reason);
+            let start = &self.starts[index];
+            let plane = self.columns[index].plane;
+            self.columns[index] =
+                Gaussian { plane, ..Gaussian::round(start.x, start.y, 0.0, self.context.typical) };
+            self.active[index] = true;
+            self.near[index].iter().for_each(|i| self.active[*i] = true);
+        }
+        self.renew();
+        self.sweep(1, Some(0));
+    }
+
+    /// Whether a column's fit makes sense so far.
+    pub(super) fn is_used(&self, index: usize) -> bool {
+        self.reasons[index].is_none() && index < self.inside
+    }
+
+    fn fault(&self, index: usize) -> Option<Reason> {
+        let (column, window) = (&self.columns[index], &self.windows[index]);
+        let moved = (column.x - window.x).hypot(column.y - window.y);
+        let (large, small, _) = column.axes();
+        let (height, width) = self.context.image.dim();
+        let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
+        let seen = ((bottom - top) * (right - left)) as f64;
+        let edge = column.x < -0.5
+            || column.y < -0.5
+            || column.x > width as f64 - 0.5
+            || column.y > height as f64 - 0.5;
+        let cut = window.place.is_none() && seen < (1.0 - OUTSIDE) * (2.0 * window.radius).powi(2);
+        if edge || cut {
+            Some(Reason::Border)
+        } else if column.height <= 0.0 || !column.height.is_finite() {
+            Some(Reason::Negative)
+        } else if moved > self.context.typical.max(1.0).min(0.34 * self.apart[index].max(3.0)) {
+            Some(Reason::Moved)
+        } else if small < 0.4 * self.context.typical || large > 2.5 * self.context.typical {
+            Some(Reason::Width)
+        } else {
+            None
+        }
+    }
+
+    /// The residual from scratch.
+    pub(super) fn renew(&mut self) {
+        let (height, width) = self.residual.dim();
+        let band = height.div_ceil(rayon::current_num_threads().max(1) * 4).max(16);
+        let this = &*self;
+        let bands: Vec<Patch> = (0..height.div_ceil(band))
+            .into_par_iter()
+            .map(|number| {
+                let (top, bottom) = (number * band, ((number + 1) * band).min(height));
+                let residual = this.context.image.slice(s![top..bottom, ..]).mapv(f64::from);
+                let mut patch = Patch { top, left: 0, residual };
+                let reach = |column: &Gaussian| REACH * column.axes().0 + 3.0;
+                for column in &this.columns {
+                    if column.y + reach(column) >= top as f64 && column.y - reach(column) <= bottom as f64 {
+                        patch.add(&this.context, column, -1.0);
+                    }
+                }
+                patch
+            })
+            .collect();
+        debug_assert!(bands.iter().all(|patch| patch.residual.ncols() == width));
+        for patch in bands {
+            let rows = patch.top..patch.top + patch.residual.nrows();
+            self.residual.slice_mut(s![rows, ..]).assign(&patch.residual);
+        }
+    }
+
+    /// What the columns and planes leave, and how the columns' images change.
+    pub(super) fn maps(&self) -> Maps {
+        let size = self.residual.dim();
+        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
+        let mut maps = Maps {
+            residual: Array2::zeros(size),
+            slopes: [Array2::zeros(size), Array2::zeros(size)],
+            owner: Array2::from_elem(size, u32::MAX),
+        };
+        for (index, (column, window)) in self.columns.iter().zip(&self.windows).enumerate() {
+            let reach = REACH * column.axes().0;
+            let [top, bottom, left, right] = self.context.box_around(column.x, column.y, reach);
+            for row in top..bottom {
+                for col in left..right {
+                    let (x, y) = self.context.place(row, col);
+                    let value = column.values(x, y, &self.context.model);
+                    maps.slopes[0][(row, col)] += value.by[0] as f32;
+                    maps.slopes[1][(row, col)] += value.by[1] as f32;
+                }
+            }
+            let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
+            for row in top..bottom {
+                for col in left..right {
+                    let (x, y) = self.context.place(row, col);
+                    let distance = (x - window.x).hypot(y - window.y);
+                    if distance > window.radius || distance as f32 >= nearest[(row, col)] {
+                        continue;
+                    }
+                    nearest[(row, col)] = distance as f32;
+                    maps.owner[(row, col)] = index as u32;
+                    let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
+                    let plane = column.plane[0] + column.plane[1] * u + column.plane[2] * v;
+                    maps.residual[(row, col)] = (self.residual[(row, col)] - plane) as f32;
+                }
+            }
+        }
+        maps
+    }
+
+    /// Starts from the network's place again where a fit made no sense, now that more is known.
+    fn try_again(&mut self) {
+        for index in 0..self.inside {
+            if self.reasons[index].is_some_and(|reason| reason != Reason::Undetermined) {
+                self.reasons[index] = None;
+            }
+        }
+    }
+
+    /// After rows have moved: the columns follow.
+    pub(super) fn follow_rows(&mut self, sweeps: usize) {
+        self.renew();
+        self.active.fill(true);
+        self.sweep(sweeps, None);
+    }
+
+    /// Number of columns, guesses outside the image not counted.
+    pub(super) fn inside(&self) -> usize {
+        self.inside
+    }
+
+    fn measure_noise(&self) -> NoiseModel {
+        let maps = self.maps();
+        let used: Vec<(usize, usize)> =
+            maps.owner.indexed_iter().filter(|(_, o)| **o != u32::MAX).map(|(at, _)| at).collect();
+        let freedom = (self.context.model.shape.own() + 3) * self.inside;
+        NoiseModel::measure(self.context.image, &maps.residual, &maps.slopes, &used, freedom)
+    }
+
+    fn finish(self, posterior: Option<Posterior>) -> Fit {
+        let maps = self.maps();
+        let jitter = if posterior.is_some() { [0.0; 2] } else { self.context.noise.jitter_px };
+        let columns = (0..self.inside)
+            .into_par_iter()
+            .map(|index| {
+                let (column, start, reason) =
+                    (&self.columns[index], &self.starts[index], self.reasons[index]);
+                let used = reason.is_none();
+                let alone = if used { covariance::of(&self, index, &maps.slopes, jitter) } else { None };
+                let of_rows = posterior.as_ref().map_or([0.0; 3], |p| p.covariance(index));
+                let covariance = alone.map(|c| [c[0] + of_rows[0], c[1] + of_rows[1], c[2] + of_rows[2]]);
+                let reason = reason.or(if covariance.is_none() { Some(Reason::Undetermined) } else { None });
+                let (large, small, angle) = column.axes();
+                let window = &self.windows[index];
+                let [u, v] = [column.x - window.x, column.y - window.y].map(|d| d / window.radius);
+                FittedColumn {
+                    x: if used { column.x } else { start.x },
+                    y: if used { column.y } else { start.y },
+                    height: column.height,
+                    background: column.plane[0] + column.plane[1] * u + column.plane[2] * v,
+                    sigma_px: [large, small],
+                    angle_rad: angle,
+                    covariance_px2: covariance,
+                    reason,
+                }
+            })
+            .collect();
+        Fit {
+            columns,
+            noise: self.context.noise,
+            residual: maps.residual,
+            rows: posterior.map(|_| self.context.rows),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use std::collections::HashMap;
+
+/// Positions by square cells, to find those near a point without looking at all.
+pub(crate) struct Neighbours<'a> {
+    positions: &'a [(f64, f64)],
+    reach: f64,
+    cells: HashMap<(i64, i64), Vec<usize>>,
+}
+
+impl<'a> Neighbours<'a> {
+    /// For searches within `reach`.
+    pub(crate) fn new(positions: &'a [(f64, f64)], reach: f64) -> Self {
+        let mut cells: HashMap<_, Vec<usize>> = HashMap::new();
+        for (index, position) in positions.iter().enumerate() {
+            cells.entry(cell(*position, reach)).or_default().push(index);
+        }
+        Self { positions, reach, cells }
+    }
+
+    /// The positions within reach of a point, in the order of their numbers in each cell.
+    pub(crate) fn around(&self, (x, y): (f64, f64)) -> impl Iterator<Item = usize> + '_ {
+        let (column, row) = cell((x, y), self.reach);
+        let near = (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
+        near.filter_map(|cell| self.cells.get(&cell)).flatten().copied().filter(move |i| {
+            let (px, py) = self.positions[*i];
+            (px - x).hypot(py - y) <= self.reach
+        })
+    }
+
+    /// The other positions within reach of one of them.
+    pub(crate) fn of(&self, index: usize) -> Vec<usize> {
+        self.around(self.positions[index]).filter(|i| *i != index).collect()
+    }
+}
+
+fn cell((x, y): (f64, f64), reach: f64) -> (i64, i64) {
+    ((x / reach).floor() as i64, (y / reach).floor() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_equal_brute_force() {
+        let positions: Vec<(f64, f64)> =
+            (0..80).map(|i| (f64::from(i * i * 37 % 101), f64::from(i * 53 % 97))).collect();
+        let neighbours = Neighbours::new(&positions, 12.5);
+        for (index, a) in positions.iter().enumerate() {
+            let mut found = neighbours.of(index);
+            found.sort_unstable();
+            let brute: Vec<usize> = (0..positions.len())
+                .filter(|j| *j != index && (positions[*j].0 - a.0).hypot(positions[*j].1 - a.1) <= 12.5)
+                .collect();
+            assert_eq!(found, brute);
+        }
+    }
+}
