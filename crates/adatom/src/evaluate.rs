@@ -1,7 +1,7 @@
 use crate::locate::half_height_radius;
 use crate::{Error, LoadedModel, LocateSettings, Located, locate};
 use adatom_library::{Generator, Sample, TruthColumn, psnr_db};
-use adatom_locate::{Score, Truth, nearest_distances, score};
+use adatom_locate::{Score, Truth, nearest_distances, pairs, score};
 use adatom_network::Task;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -184,7 +184,7 @@ fn evaluate_sample(
 
 /// Median σ of the noise-free columns of a sample \[px\], from the radius at half their height;
 /// that of its mask without columns.
-fn column_sigma_px(sample: &Sample) -> f64 {
+pub(crate) fn column_sigma_px(sample: &Sample) -> f64 {
     let bare = &sample.labels.no_background_no_noise;
     let (right, bottom) = (sample.grid.width as f64 - 1.0, sample.grid.height as f64 - 1.0);
     let inside = |c: &&TruthColumn| c.x >= 0.0 && c.y >= 0.0 && c.x <= right && c.y <= bottom;
@@ -234,10 +234,31 @@ fn reliability<'a>(verdicts: impl Iterator<Item = &'a (f64, bool)>) -> Vec<Relia
 /// column whether it is right; `None` where it does not count.
 pub(crate) fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Option<bool>>) {
     let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
+    let (truth, exempt) = truth_of(sample);
+    score(&found, &truth, exempt)
+}
+
+/// Positions against the truth of a sample by the same rules, and the pairs of found and true columns
+/// that count.
+pub(crate) fn score_positions(sample: &Sample, found: &[(f64, f64)]) -> (Score, Vec<(usize, usize)>) {
+    let (truth, exempt) = truth_of(sample);
+    let (score, _) = score(found, &truth, exempt);
+    let required = pairs(found, &truth).into_iter().filter(|(_, t)| truth[*t].required).collect();
+    (score, required)
+}
+
+/// Which labelled columns of a sample have to be found.
+pub(crate) fn required(sample: &Sample) -> Vec<bool> {
+    truth_of(sample).0.iter().take(sample.columns.len()).map(|t| t.required).collect()
+}
+
+/// The labelled columns of a sample, then those without a label, and where findings without a partner do no
+/// harm.
+fn truth_of(sample: &Sample) -> (Vec<Truth>, impl Fn((f64, f64)) -> bool) {
     let positions: Vec<(f64, f64)> = sample.columns.iter().map(|c| (c.x, c.y)).collect();
     let quarter = |nearest: f64| if nearest.is_finite() { 0.25 * nearest } else { sample.radius_px };
     let (right, bottom) = (sample.grid.width as f64 - 0.5, sample.grid.height as f64 - 0.5);
-    let to_border = |x: f64, y: f64| (x + 0.5).min(y + 0.5).min(right - x).min(bottom - y);
+    let to_border = move |x: f64, y: f64| (x + 0.5).min(y + 0.5).min(right - x).min(bottom - y);
     let mut truth: Vec<Truth> = positions
         .iter()
         .zip(nearest_distances(&positions))
@@ -248,7 +269,7 @@ pub(crate) fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Op
         .collect();
     let typical = truth.iter().map(|t| t.radius).fold(sample.radius_px, f64::min);
     truth.extend(sample.ignored.iter().map(|c| Truth { x: c.x, y: c.y, radius: typical, required: false }));
-    score(&found, &truth, |(x, y)| to_border(x, y) < typical)
+    (truth, move |(x, y)| to_border(x, y) < typical)
 }
 
 fn summarise<'a>(name: String, results: impl Iterator<Item = &'a Result1> + Clone) -> Group {

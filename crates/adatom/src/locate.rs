@@ -1,7 +1,8 @@
-use crate::{Error, LoadedModel, Scale, ScaleChoice, scale};
+use crate::localiser::refine;
+use crate::{ColumnFit, Error, FitOptions, FitReport, LoadedModel, Localiser, Scale, ScaleChoice, scale};
 use adatom_formats::PixelSize;
 use adatom_locate::{
-    Column, Features, Flag, Method, Resampling, Settings, features, locate as locate_in_map,
+    Column, Features, Flag, Reason, Resampling, Settings, features, locate as locate_in_map,
 };
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
@@ -21,14 +22,21 @@ pub struct LocateSettings {
     /// Scale for the network.
     pub scale: Scale,
     /// The localiser.
-    pub method: Method,
+    pub method: Localiser,
     /// Columns of a lower score are not reported; Otsu's method has a threshold of its own.
     pub threshold: f64,
+    /// Settings of the fits.
+    pub fit: FitOptions,
 }
 
 impl Default for LocateSettings {
     fn default() -> Self {
-        Self { scale: Scale::default(), method: Method::default(), threshold: 0.3 }
+        Self {
+            scale: Scale::default(),
+            method: Localiser::default(),
+            threshold: 0.3,
+            fit: FitOptions::default(),
+        }
     }
 }
 
@@ -52,6 +60,10 @@ pub struct LocatedColumn {
     pub features: Features,
     /// What to know about it.
     pub flags: Vec<Flag>,
+    /// The fit, if its place is a fit's.
+    pub fit: Option<ColumnFit>,
+    /// Why its place isn't the fit's that was asked for.
+    pub unfitted: Option<Reason>,
 }
 
 /// What was found.
@@ -62,6 +74,8 @@ pub struct Located {
     pub maps: Maps,
     /// The scale.
     pub scale: ScaleChoice,
+    /// What a fit found out about the image.
+    pub fit: Option<FitReport>,
     /// Things the user should know.
     pub warnings: Vec<String>,
     /// Seconds spent on each stage.
@@ -93,9 +107,13 @@ pub fn locate(
     lap("network", &mut seconds);
     let back = pass.resampling.inverse();
     let maps: Maps = pass.maps.iter().map(|(task, map)| (*task, back.apply(map))).collect();
-    let columns = measure(image, &maps, &pass, &back);
+    let mut columns = measure(image, &maps, &pass, &back);
     lap("measure", &mut seconds);
-    Ok(Located { columns, maps, scale: choice, warnings, seconds })
+    let fit = refine(image, pixel_size, &mut columns, settings);
+    if fit.is_some() {
+        lap("fit", &mut seconds);
+    }
+    Ok(Located { columns, maps, scale: choice, fit, warnings, seconds })
 }
 
 /// Maps and columns at the network's scale.
@@ -138,7 +156,7 @@ pub(crate) fn work(
     let maps =
         model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
-    let localiser = Settings { method: settings.method, threshold: LOWEST_PEAK };
+    let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
     let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
     let features = features(&columns, maps.get(&Task::CircularMask));
     let mut columns: Vec<Found> = columns
@@ -146,7 +164,7 @@ pub(crate) fn work(
         .zip(features)
         .map(|(column, features)| Found { column, features, score: model.calibration.chance(&features) })
         .collect();
-    if settings.method != Method::Otsu {
+    if settings.method != Localiser::Otsu {
         columns.retain(|found| found.score >= settings.threshold);
     }
     Ok(Pass { resampling, maps, columns })
@@ -195,6 +213,8 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
                 score: *score,
                 features: *features,
                 flags: column.flags.clone(),
+                fit: None,
+                unfitted: None,
             }
         })
         .collect()
@@ -236,14 +256,6 @@ pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
         })
         .sum();
     total / DIRECTIONS as f64
-}
-
-/// The method's name on the command line and in reports.
-pub(crate) fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Otsu => "otsu",
-        Method::Weighted => "centroid",
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
-use crate::locate::method_name;
-use crate::{Error, LoadedModel, LocateSettings, Located};
+use crate::localiser::flags;
+use crate::{ColumnFit, Error, LoadedModel, LocateSettings, Located};
 use adatom_formats::{Image, OutputFolder, PixelSize, write_atomically, write_png_rgb8, write_tiff};
 use adatom_locate::Flag;
 use ndarray::Array2;
@@ -42,6 +42,10 @@ pub fn write_results(
     for (task, map) in &located.maps {
         write_tiff(&output.path().join(format!("{}.tif", task.name())), map, pixel_size)?;
     }
+    if let Some(rows) = located.fit.as_ref().and_then(|fit| fit.rows.as_ref()) {
+        let text = rows_csv(rows, pixel_size);
+        write_atomically(&output.path().join("rows.csv"), |file| file.write_all(text.as_bytes()))?;
+    }
     let report = report(input, image, pixel_size, model, settings, located);
     let text = serde_json::to_string_pretty(&report).unwrap_or_default();
     write_atomically(&output.path().join("report.json"), |file| writeln!(file, "{text}"))?;
@@ -51,7 +55,8 @@ pub fn write_results(
 /// The contract of `atoms.csv`; positions in pixels of the file, unknown values empty.
 fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
     let mut csv =
-        String::from("id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags\n");
+        String::from("id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags,");
+    csv += "x_std_px,y_std_px,x_std_angstrom,y_std_angstrom,sigma_major_px,sigma_minor_px,angle_deg,height\n";
     let number = |value: f64, digits: usize| {
         if value.is_finite() { format!("{value:.digits$}") } else { String::new() }
     };
@@ -60,11 +65,10 @@ fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
         let (x_angstrom, y_angstrom) = pixel_size
             .map(|size| (number(column.x * size.x_angstrom, 5), number(column.y * size.y_angstrom, 5)))
             .unwrap_or_default();
-        let flags: Vec<&str> = column.flags.iter().map(|flag| flag.name()).collect();
         // Writing to a string can't fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{x_angstrom},{y_angstrom},{},{},{},{},{}",
+            "{},{},{},{x_angstrom},{y_angstrom},{},{},{},{},{},{}",
             index + 1,
             number(column.x, 4),
             number(column.y, 4),
@@ -72,10 +76,34 @@ fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
             significant(column.background),
             number(column.radius_px, 3),
             number(column.score, 4),
-            flags.join(" "),
+            flags(column),
+            fit_cells(column.fit, pixel_size),
         );
     }
     csv
+}
+
+/// The displacement of every row, as a fit with them found it.
+fn rows_csv(rows: &[[f64; 2]], pixel_size: Option<PixelSize>) -> String {
+    let mut csv = String::from("row,x_px,y_px,x_angstrom,y_angstrom\n");
+    for (row, [x, y]) in rows.iter().enumerate() {
+        let angstrom = pixel_size
+            .map_or(",".to_owned(), |size| format!("{:.5},{:.5}", x * size.x_angstrom, y * size.y_angstrom));
+        // Writing to a string can't fail.
+        let _ = writeln!(csv, "{row},{x:.4},{y:.4},{angstrom}");
+    }
+    csv
+}
+
+/// What a fit adds to a column's line, empty cells without one.
+fn fit_cells(fit: Option<ColumnFit>, pixel_size: Option<PixelSize>) -> String {
+    let Some(fit) = fit else { return ",".repeat(7) };
+    let [x, y] = fit.std_px;
+    let angstrom = pixel_size
+        .map_or(",".to_owned(), |size| format!("{:.5},{:.5}", x * size.x_angstrom, y * size.y_angstrom));
+    let [major, minor] = fit.sigma_px;
+    let angle = fit.angle_rad.to_degrees();
+    format!("{x:.4},{y:.4},{angstrom},{major:.3},{minor:.3},{angle:.1},{:.6e}", fit.height)
 }
 
 fn report(
@@ -107,12 +135,14 @@ fn report(
         "scale": located.scale,
         "model": { "name": model.card.name, "weights_sha256": model.sha256 },
         "settings": {
-            "method": method_name(settings.method),
+            "method": settings.method.name(),
+            "fit": located.fit.as_ref().map(|_| settings.fit),
             "threshold": settings.threshold,
         },
         "columns": located.columns.len(),
         "columns_border": flagged(Flag::Border),
         "columns_split": flagged(Flag::Split),
+        "fit": located.fit,
         "warnings": located.warnings,
         "seconds": seconds,
     })
@@ -201,9 +231,12 @@ mod tests {
                 score: 0.9,
                 features: [0.0; 6],
                 flags: vec![Flag::Border, Flag::Split],
+                fit: None,
+                unfitted: Some(adatom_locate::Reason::Moved),
             }],
             maps: Default::default(),
             scale: ScaleChoice { factor: 1.0, measured: None, corrected: false },
+            fit: None,
             warnings: Vec::new(),
             seconds: Vec::new(),
         }
@@ -213,8 +246,17 @@ mod tests {
     fn csv_has_the_contracts_header_and_empty_unknowns() {
         let csv = atoms_csv(&located(), None);
         let lines: Vec<&str> = csv.lines().collect();
-        assert_eq!(lines[0], "id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags");
-        assert_eq!(lines[1], "1,10.5000,20.2500,,,3.000000e0,,2.000,0.9000,border split");
+        assert_eq!(
+            lines[0],
+            "id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags,x_std_px,y_std_px,\
+             x_std_angstrom,y_std_angstrom,sigma_major_px,sigma_minor_px,angle_deg,height"
+        );
+        assert_eq!(lines[1], "1,10.5000,20.2500,,,3.000000e0,,2.000,0.9000,border split fit-moved,,,,,,,,");
+        let mut fitted = located();
+        fitted.columns[0].fit =
+            Some(ColumnFit { std_px: [0.05, 0.04], sigma_px: [3.0, 2.5], angle_rad: 0.5, height: 7.0 });
+        let csv = atoms_csv(&fitted, PixelSize::square(0.1).ok());
+        assert!(csv.ends_with(",0.0500,0.0400,0.00500,0.00400,3.000,2.500,28.6,7.000000e0\n"), "{csv}");
         let csv = atoms_csv(&located(), PixelSize::square(0.1).ok());
         assert!(csv.contains("1,10.5000,20.2500,1.05000,2.02500,"), "{csv}");
     }

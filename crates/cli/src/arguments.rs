@@ -17,6 +17,11 @@ pub enum Command {
     Locate(Locate),
     /// Measure how well simulated samples are located and restored
     Evaluate(Evaluate),
+    /// Measure localisers against the noise and the physical bound
+    Bench {
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Measure how sure a model's columns are, and keep it in its card: the score
     Calibrate(Calibrate),
     /// Train a network on samples made on the fly, or on a library on disk
@@ -49,6 +54,26 @@ pub enum Method {
     Centroid,
     /// The paper's: Otsu's threshold, connected areas, geometric centres
     Otsu,
+    /// Gaussians fitted to the image by least squares, neighbours together
+    Gaussian,
+    /// Columns fitted to the image by Poisson's likelihood, the network's places weighed in
+    Mle,
+    /// As mle, with --descan: the most precise, and its error bars count everything that is known
+    Auto,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Shape {
+    Round,
+    Elliptical,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Sampling {
+    /// A pixel is the image at its centre, as a scanned probe gives it
+    Point,
+    /// A pixel is the mean over its area, as a camera gives it
+    Integrated,
 }
 
 /// Which network, where.
@@ -89,6 +114,21 @@ pub struct Localiser {
     /// Score, 0 to 1, below which a column is not reported
     #[arg(long, default_value_t = adatom::LocateSettings::default().threshold)]
     pub threshold: f64,
+    /// Solve for the displacement of every scanned row too; with the methods gaussian and mle
+    #[arg(long)]
+    pub descan: bool,
+    /// Shape of the fitted Gaussians
+    #[arg(long, value_enum, default_value = "round")]
+    pub shape: Shape,
+    /// What a pixel's value is, for the fits
+    #[arg(long, value_enum, default_value = "point")]
+    pub sampling: Sampling,
+    /// Image units an electron, for the fits [default: measured from the image]
+    #[arg(long)]
+    pub gain: Option<f64>,
+    /// Image value without electrons; with --gain
+    #[arg(long, requires = "gain", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub offset: f64,
 }
 
 #[derive(Args)]
@@ -128,6 +168,36 @@ pub struct Evaluate {
     pub reliability: Option<PathBuf>,
     #[command(flatten)]
     pub localiser: Localiser,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum BenchCommand {
+    /// Position errors of all localisers on simulated samples, by PSNR: the paper's Fig. 6
+    Localisation(BenchLocalisation),
+}
+
+#[derive(Args)]
+pub struct BenchLocalisation {
+    /// Built-in recipe or TOML file
+    #[arg(long, default_value = "paper")]
+    pub recipe: String,
+    /// PSNRs of the shot noise alone, in dB
+    #[arg(long, value_delimiter = ',', default_value = "8,10,15,20,25,30,35,40")]
+    pub psnr: Vec<f64>,
+    /// Number of samples at each, with displaced rows and without
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 5)]
+    pub seed: u64,
+    /// Write the table to this CSV file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub network: Network,
     /// Print one JSON object

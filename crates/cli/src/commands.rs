@@ -3,12 +3,12 @@
 use crate::arguments as args;
 use crate::files::open_usable;
 use adatom::{
-    AdaptRequest, Error, LibraryFolder, LoadedModel, LocateSettings, Model, Progress, Scale, TrainRequest,
-    TrainSource,
+    AdaptRequest, Error, FitOptions, LibraryFolder, LoadedModel, Localiser, LocateSettings, Model, Progress,
+    Scale, TrainRequest, TrainSource,
 };
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, Recipe};
-use adatom_locate::Method;
+use adatom_locate::{NoiseModel, Sampling, Shape};
 use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -72,7 +72,7 @@ fn read_model(network: &args::Network) -> Result<Model, Failure> {
     })
 }
 
-fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
+pub fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
     Ok(read_model(network)?.open(network.device.into())?)
 }
 
@@ -125,10 +125,35 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
         )));
     }
     let method = match localiser.method {
-        args::Method::Centroid => Method::Weighted,
-        args::Method::Otsu => Method::Otsu,
+        args::Method::Centroid => Localiser::Centroid,
+        args::Method::Otsu => Localiser::Otsu,
+        args::Method::Gaussian => Localiser::Gaussian,
+        args::Method::Mle => Localiser::Mle,
+        args::Method::Auto => Localiser::Auto,
     };
-    Ok(LocateSettings { scale, method, threshold: localiser.threshold })
+    if localiser.descan && matches!(method, Localiser::Centroid | Localiser::Otsu) {
+        return Err(Failure::usage("--descan: give --method gaussian, mle or auto".to_owned()));
+    }
+    let noise = match localiser.gain {
+        Some(gain) if gain > 0.0 && gain.is_finite() && localiser.offset.is_finite() => {
+            Some(NoiseModel::counting(gain, localiser.offset, 0.0))
+        }
+        Some(gain) => return Err(Failure::usage(format!("--gain {gain}: give a positive number"))),
+        None => None,
+    };
+    let fit = FitOptions {
+        shape: match localiser.shape {
+            args::Shape::Round => Shape::Round,
+            args::Shape::Elliptical => Shape::Elliptical,
+        },
+        sampling: match localiser.sampling {
+            args::Sampling::Point => Sampling::Point,
+            args::Sampling::Integrated => Sampling::Integrated,
+        },
+        noise,
+        descan: localiser.descan,
+    };
+    Ok(LocateSettings { scale, method, threshold: localiser.threshold, fit })
 }
 
 pub fn parse_pixel_size(text: Option<&str>) -> Result<Option<PixelSize>, Failure> {
@@ -422,25 +447,25 @@ pub fn recipe_check(options: &args::RecipeCheck) -> Done {
 }
 
 /// A line of progress on a terminal's standard error; nothing elsewhere.
-struct Bar {
+pub struct Bar {
     name: &'static str,
     visible: bool,
     shown: Option<Instant>,
 }
 
 impl Bar {
-    fn new(name: &'static str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         Self { name, visible: std::io::stderr().is_terminal(), shown: None }
     }
 
-    fn show(&mut self, part: f64) {
+    pub fn show(&mut self, part: f64) {
         if self.visible && self.shown.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
             self.shown = Some(Instant::now());
             let _ = write!(std::io::stderr(), "\r{} {:3.0} %", self.name, 100.0 * part);
         }
     }
 
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.shown.is_some() {
             let _ = write!(std::io::stderr(), "\r{:40}\r", "");
         }

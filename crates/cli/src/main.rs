@@ -2,6 +2,7 @@
 //! input, 1 anything else.
 
 mod arguments;
+mod bench;
 mod commands;
 mod files;
 
@@ -16,6 +17,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Locate(options) => commands::locate(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
+        Command::Bench { command: arguments::BenchCommand::Localisation(options) } => {
+            bench::localisation(&options)
+        }
         Command::Calibrate(options) => commands::calibrate(&options),
         Command::Train(options) => commands::train(&options),
         Command::Adapt(options) => commands::adapt(&options),

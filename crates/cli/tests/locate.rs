@@ -6,6 +6,10 @@ use ndarray::Array2;
 use std::path::Path;
 use std::process::{Command, Output};
 
+/// The contract of `atoms.csv`.
+const ATOMS: &str = "id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags,\
+    x_std_px,y_std_px,x_std_angstrom,y_std_angstrom,sigma_major_px,sigma_minor_px,angle_deg,height";
+
 fn adatom(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_adatom")).args(arguments).output().unwrap()
 }
@@ -57,13 +61,11 @@ fn locate_writes_the_contracted_files_and_right_positions() {
     assert_eq!(report["columns"], 100);
     let csv = std::fs::read_to_string(folder.join("atoms.csv")).unwrap();
     let mut lines = csv.lines();
-    assert_eq!(
-        lines.next(),
-        Some("id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags")
-    );
+    assert_eq!(lines.next(), Some(ATOMS));
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
-        assert_eq!(fields.len(), 10, "{line}");
+        assert_eq!(fields.len(), 18, "{line}");
+        assert!(fields[10..].iter().all(|cell| cell.is_empty()), "nothing was fitted: {line}");
         let number = |i: usize| fields[i].parse::<f64>().unwrap();
         // A noise-free lattice: a quarter of a pixel is a sixtieth of the spacing. Columns cut by
         // the border are biased and flagged.
@@ -78,6 +80,103 @@ fn locate_writes_the_contracted_files_and_right_positions() {
     assert_eq!(map.source.sample_type, "32-bit float");
     // A second run replaces its own folder.
     assert!(adatom(&["locate", path.to_str().unwrap()]).status.success());
+}
+
+/// A noisy lattice whose rows are displaced by 0.6 px: the fits' places carry error bars, and the rows are
+/// written.
+#[test]
+fn fits_write_error_bars_and_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lattice.tif");
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32
+    };
+    let mut normal = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
+    let rows: Vec<[f32; 2]> = (0..160).map(|_| [0.6 * normal(), 0.6 * normal()]).collect();
+    let image = Array2::from_shape_fn((160, 160), |(row, column)| {
+        let off = |v: f32| (v + 8.0 - 8.25).rem_euclid(16.0) - 8.0;
+        let (x, y) = (off(column as f32 - rows[row][0]), off(row as f32 - rows[row][1]));
+        let expected = 100.0 * (-(x * x + y * y) / (2.0 * 3.2 * 3.2)).exp() + 20.0;
+        expected + expected.sqrt() * normal()
+    });
+    adatom_formats::write_tiff(&path, &image, None).unwrap();
+    let run = |method: &str| {
+        let out = dir.path().join(method);
+        let done = adatom(&[
+            "locate",
+            path.to_str().unwrap(),
+            "--pixel-size",
+            "0.1A",
+            "--method",
+            method,
+            "--json",
+            "-o",
+            out.to_str().unwrap(),
+        ]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        (out, serde_json::from_slice::<serde_json::Value>(&done.stdout).unwrap())
+    };
+    let (out, report) = run("auto");
+    assert_eq!(report["settings"]["method"], "auto");
+    let jitter = report["fit"]["noise"]["jitter_px"][0].as_f64().unwrap();
+    assert!((jitter / 0.6 - 1.0).abs() < 0.25, "{jitter}");
+    let csv = std::fs::read_to_string(out.join("atoms.csv")).unwrap();
+    assert_eq!(csv.lines().next(), Some(ATOMS));
+    let off = |v: f64| (v + 8.0 - 8.25).rem_euclid(16.0) - 8.0;
+    let (mut square, mut fitted) = (0.0, 0.0);
+    for line in csv.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let number = |i: usize| fields[i].parse::<f64>().unwrap();
+        if fields[9].is_empty() && !fields[10].is_empty() {
+            assert!((number(12) - 0.1 * number(10)).abs() < 1e-4, "{line}");
+            square += (off(number(1)) / number(10)).powi(2) + (off(number(2)) / number(11)).powi(2);
+            fitted += 2.0;
+        }
+    }
+    // Errors are as large as their bars say, within what 64 columns tell, or smaller.
+    let pull = (square / fitted).sqrt();
+    assert!(fitted > 100.0 && (0.4..1.4).contains(&pull), "{fitted} {pull}");
+    let lines = std::fs::read_to_string(out.join("rows.csv")).unwrap();
+    assert_eq!(lines.lines().next(), Some("row,x_px,y_px,x_angstrom,y_angstrom"));
+    assert_eq!(lines.lines().count(), 161);
+    // Without being asked for no rows are solved for.
+    let (out, report) = run("gaussian");
+    assert!(report["fit"]["fitted"].as_u64().unwrap() >= 64);
+    assert!(!out.join("rows.csv").exists());
+}
+
+#[test]
+fn localisers_are_measured_against_each_other_and_the_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("table.csv");
+    let done = adatom(&[
+        "bench",
+        "localisation",
+        "--psnr",
+        "25",
+        "--count",
+        "1",
+        "--json",
+        "-o",
+        csv.to_str().unwrap(),
+    ]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let rows = report["rows"].as_array().unwrap();
+    let error = |jitter: bool, method: &str| {
+        let row = rows.iter().find(|row| row["jitter"] == jitter && row["method"] == method).unwrap();
+        row["rmse_px"].as_f64().unwrap()
+    };
+    for method in ["otsu", "centroid", "gaussian", "mle", "mle --descan", "gaussian, true starts"] {
+        assert!(error(false, method) > 0.9 * error(false, "bound"), "{method}");
+    }
+    assert!(error(true, "mle --descan") < error(true, "gaussian"));
+    let lines = std::fs::read_to_string(csv).unwrap();
+    assert_eq!(lines.lines().count(), 15);
+    let bad = adatom(&["bench", "localisation", "--psnr", "-3"]);
+    assert_eq!(bad.status.code(), Some(2));
 }
 
 #[test]

@@ -1,0 +1,67 @@
+use super::Sums;
+use crate::Error;
+use crate::evaluate::{column_sigma_px, required};
+use adatom_library::{ColumnImage, Generator, Sample};
+use adatom_locate::cramer_rao;
+use ndarray::Array2;
+
+/// Distance within which columns share pixels that matter, in their widths.
+const REACH: f64 = 5.0;
+
+/// Adds the bounds of a sample's columns, those that have to be found.
+pub(super) fn add(sums: &mut Sums, sample: &Sample, generator: &Generator) -> Result<(), Error> {
+    let sigma = column_sigma_px(sample);
+    let reach = (REACH * sigma).ceil() as usize;
+    let images = generator.column_images(sample.index, reach)?;
+    let variance = sample.labels.no_noise.mapv(|v| f64::from(v.max(1e-4)) / sample.settings.peak_electrons);
+    let pm = 100.0 * sample.grid.pixel_x_angstrom;
+    sums.samples += 1;
+    sums.f1 += 1.0;
+    for (truth, required) in sample.columns.iter().zip(required(sample)) {
+        let own = images.iter().min_by(|a, b| {
+            let square = |c: &ColumnImage| (c.x - truth.x).powi(2) + (c.y - truth.y).powi(2);
+            square(a).total_cmp(&square(b))
+        });
+        let (true, Some(own)) = (required, own) else { continue };
+        let Some([x, y]) = of(own, &images, &variance, sigma) else { continue };
+        let square = x * x + y * y;
+        sums.px2 += square;
+        sums.pm2 += square * pm * pm;
+        sums.sigma2 += square / (sigma * sigma);
+        sums.matched += 1;
+    }
+    Ok(())
+}
+
+/// Bound of a column's x and y, all columns nearby having unknown places and heights too.
+fn of(own: &ColumnImage, all: &[ColumnImage], variance: &Array2<f64>, sigma: f64) -> Option<[f64; 2]> {
+    let (rows, columns) = own.value.dim();
+    let near = |other: &&ColumnImage| {
+        !std::ptr::eq(*other, own) && (other.x - own.x).hypot(other.y - own.y) < REACH * sigma
+    };
+    let members: Vec<&ColumnImage> = std::iter::once(own).chain(all.iter().filter(near)).collect();
+    let at = |image: &Array2<f32>, of: &ColumnImage, r: usize, c: usize| {
+        let (row, column) = (own.top + r as isize - of.top, own.left + c as isize - of.left);
+        match (usize::try_from(row), usize::try_from(column)) {
+            (Ok(row), Ok(column)) => image.get((row, column)).map_or(0.0, |v| f64::from(*v)),
+            _ => 0.0,
+        }
+    };
+    // Pixels outside the image tell nothing.
+    let noise = Array2::from_shape_fn((rows, columns), |(r, c)| {
+        let (row, column) = (own.top + r as isize, own.left + c as isize);
+        match (usize::try_from(row), usize::try_from(column)) {
+            (Ok(row), Ok(column)) => variance.get((row, column)).copied().unwrap_or(1e12),
+            _ => 1e12,
+        }
+    });
+    let derivatives: Vec<Array2<f64>> = members
+        .iter()
+        .flat_map(|m| {
+            [&m.by[0], &m.by[1], &m.value]
+                .map(|image| Array2::from_shape_fn((rows, columns), |(r, c)| at(image, m, r, c)))
+        })
+        .collect();
+    let bound = cramer_rao(&derivatives, &noise)?;
+    Some([bound[0], bound[1]])
+}

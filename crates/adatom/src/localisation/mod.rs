@@ -1,0 +1,218 @@
+//! How precisely localisers find the columns of simulated samples, against the noise and against the
+//! physical bound: Fig. 6 of the paper.
+
+mod bounds;
+
+use crate::evaluate::{column_sigma_px, score_positions};
+use crate::localiser::refine;
+use crate::{Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, locate};
+use adatom_library::{Generator, Recipe, Sample};
+use adatom_locate::{FitSettings, Start, Statistics, fit_columns};
+use serde::Serialize;
+
+/// The name of the physical bound among the methods.
+const BOUND: &str = "bound";
+
+/// What is measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct LocalisationSettings {
+    /// PSNRs of the shot noise alone \[dB\].
+    pub psnr_db: Vec<f64>,
+    /// Samples at each.
+    pub count: u64,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// How precisely every method finds columns.
+#[derive(Debug, Clone, Serialize)]
+pub struct Localisation {
+    /// The recipe's name.
+    pub recipe: String,
+    /// Its hash.
+    pub recipe_sha256: String,
+    /// SHA-256 of the weights.
+    pub weights_sha256: String,
+    /// What was measured.
+    pub settings: LocalisationSettings,
+    /// By jitter, PSNR and method.
+    pub rows: Vec<LocalisationRow>,
+}
+
+/// One method at one PSNR.
+#[derive(Debug, Clone, Serialize)]
+pub struct LocalisationRow {
+    /// Whether rows are displaced as the recipe says; the bound is that without.
+    pub jitter: bool,
+    /// PSNR of the shot noise alone \[dB\].
+    pub psnr_db: f64,
+    /// Who found the columns, or `bound`.
+    pub method: String,
+    /// Root-mean-square distance to the truth \[px\].
+    pub rmse_px: f64,
+    /// The same \[pm\].
+    pub rmse_pm: f64,
+    /// The same over the columns' width σ.
+    pub rmse_sigma: f64,
+    /// Mean error along x and y \[px\].
+    pub bias_px: [f64; 2],
+    /// Harmonic mean of precision and recall, mean over samples.
+    pub f1: f64,
+    /// Columns that were found.
+    pub matched: usize,
+    /// Part of the coordinates that are within their one and two standard deviations of the truth, where
+    /// a method gives these.
+    pub within: Option<[f64; 2]>,
+}
+
+/// A found column: its place, and standard deviations if the method gives them.
+struct Found {
+    x: f64,
+    y: f64,
+    std_px: Option<[f64; 2]>,
+}
+
+#[derive(Default)]
+struct Sums {
+    px2: f64,
+    pm2: f64,
+    sigma2: f64,
+    bias: [f64; 2],
+    f1: f64,
+    samples: usize,
+    matched: usize,
+    coordinates: usize,
+    within: [usize; 2],
+}
+
+impl Sums {
+    fn row(&self, jitter: bool, psnr_db: f64, method: &str) -> LocalisationRow {
+        let n = self.matched.max(1) as f64;
+        let coordinates = self.coordinates as f64;
+        LocalisationRow {
+            jitter,
+            psnr_db,
+            method: method.to_owned(),
+            rmse_px: (self.px2 / n).sqrt(),
+            rmse_pm: (self.pm2 / n).sqrt(),
+            rmse_sigma: (self.sigma2 / n).sqrt(),
+            bias_px: self.bias.map(|sum| sum / n),
+            f1: self.f1 / self.samples.max(1) as f64,
+            matched: self.matched,
+            within: (self.coordinates > 0).then(|| self.within.map(|count| count as f64 / coordinates)),
+        }
+    }
+}
+
+/// Runs every method on the samples of a recipe at every PSNR, with the recipe's jitter and without.
+///
+/// # Errors
+/// When a sample can't be made or the network can't be run.
+pub fn localisation(
+    recipe: &Recipe,
+    model: &LoadedModel,
+    settings: &LocalisationSettings,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Localisation, Error> {
+    let mut still = recipe.clone();
+    still.scan.sigma_jitter_angstrom = adatom_library::Draw::Fixed(0.0);
+    let mut rows = Vec::new();
+    let all = 2.0 * settings.psnr_db.len() as f64 * settings.count as f64;
+    let mut done = 0.0;
+    for (jitter, recipe) in [(false, &still), (true, recipe)] {
+        let generator = Generator::new(recipe.clone(), settings.seed)?;
+        for &psnr_db in &settings.psnr_db {
+            let mut sums: Vec<(&'static str, Sums)> = Vec::new();
+            for index in 0..settings.count {
+                let sample = generator.sample_at(index, psnr_db)?;
+                for (method, found) in methods(&sample, model)? {
+                    add(of(&mut sums, method), &sample, &found);
+                }
+                bounds::add(of(&mut sums, BOUND), &sample, &generator)?;
+                done += 1.0;
+                progress(done / all);
+            }
+            rows.extend(sums.iter().map(|(method, sums)| sums.row(jitter, psnr_db, method)));
+        }
+    }
+    Ok(Localisation {
+        recipe: recipe.name.clone(),
+        recipe_sha256: recipe.hash(),
+        weights_sha256: model.sha256.clone(),
+        settings: settings.clone(),
+        rows,
+    })
+}
+
+/// The sums of a method.
+fn of<'a>(all: &'a mut Vec<(&'static str, Sums)>, method: &'static str) -> &'a mut Sums {
+    let at = all.iter().position(|(name, _)| *name == method).unwrap_or_else(|| {
+        all.push((method, Sums::default()));
+        all.len() - 1
+    });
+    &mut all[at].1
+}
+
+/// Every method's columns of a sample.
+fn methods(sample: &Sample, model: &LoadedModel) -> Result<Vec<(&'static str, Vec<Found>)>, Error> {
+    let mut results = Vec::new();
+    let settings = LocateSettings { method: Localiser::Otsu, ..LocateSettings::default() };
+    let otsu = locate(&sample.image, None, model, &settings, &mut |_| {})?;
+    results.push(("otsu", found(&otsu.columns)));
+    let settings = LocateSettings::default();
+    let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
+    results.push(("centroid", found(&located.columns)));
+    for (name, method, descan) in [
+        ("gaussian", Localiser::Gaussian, false),
+        ("mle", Localiser::Mle, false),
+        ("mle --descan", Localiser::Mle, true),
+    ] {
+        let mut columns = located.columns.clone();
+        let fit = FitOptions { descan, ..FitOptions::default() };
+        refine(&sample.image, None, &mut columns, &LocateSettings { method, fit, ..settings });
+        results.push((name, found(&columns)));
+    }
+    let sigma = column_sigma_px(sample);
+    let places = sample.columns.iter().map(|c| (c.x, c.y)).chain(sample.ignored.iter().map(|c| (c.x, c.y)));
+    let starts: Vec<Start> =
+        places.map(|(x, y)| Start { x: x.round(), y: y.round(), sigma, background: None }).collect();
+    // Its starting points are the true columns, to the pixel; where it fails nothing is found.
+    let fit = FitSettings { statistics: Statistics::LeastSquares, ..FitSettings::default() };
+    let fit = fit_columns(&sample.image, &starts, &fit);
+    let fitted = fit.columns.iter().filter(|c| c.reason.is_none());
+    results.push((
+        "gaussian, true starts",
+        fitted.map(|c| Found { x: c.x, y: c.y, std_px: c.std_px() }).collect(),
+    ));
+    Ok(results)
+}
+
+fn found(columns: &[LocatedColumn]) -> Vec<Found> {
+    columns.iter().map(|c| Found { x: c.x, y: c.y, std_px: c.fit.map(|fit| fit.std_px) }).collect()
+}
+
+fn add(sums: &mut Sums, sample: &Sample, found: &[Found]) {
+    let positions: Vec<(f64, f64)> = found.iter().map(|f| (f.x, f.y)).collect();
+    let (score, pairs) = score_positions(sample, &positions);
+    let (pm, sigma) = (100.0 * sample.grid.pixel_x_angstrom, column_sigma_px(sample));
+    sums.samples += 1;
+    sums.f1 += score.f1();
+    for (of, truth) in pairs {
+        let (found, truth) = (&found[of], &sample.columns[truth]);
+        let off = [found.x - truth.x, found.y - truth.y];
+        let square = off[0].powi(2) + off[1].powi(2);
+        sums.px2 += square;
+        sums.pm2 += square * pm * pm;
+        sums.sigma2 += square / (sigma * sigma);
+        sums.matched += 1;
+        for axis in 0..2 {
+            sums.bias[axis] += off[axis];
+            if let Some(std) = found.std_px {
+                sums.coordinates += 1;
+                for (count, widths) in sums.within.iter_mut().zip([1.0, 2.0]) {
+                    *count += usize::from(off[axis].abs() <= widths * std[axis]);
+                }
+            }
+        }
+    }
+}
