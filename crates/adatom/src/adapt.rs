@@ -160,7 +160,7 @@ pub fn adapt(
             source: TrainSource::Recipe(&generator),
             config: config(steps),
             resume: false,
-            initial: Some(request.model.clone()),
+            initial: Some((&request.model).into()),
             device,
             name: format!("{} [{}]", request.structure, request.zone),
         };

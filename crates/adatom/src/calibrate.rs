@@ -3,7 +3,7 @@ use crate::{Error, LoadedModel, LocateSettings, Scale, locate};
 use adatom_formats::write_atomically;
 use adatom_library::Generator;
 use adatom_locate::Calibration;
-use adatom_network::{ModelCard, ScoreCalibration};
+use adatom_network::{ModelCard, ScoreCalibration, Shape};
 use std::path::Path;
 
 /// Measures on `count` samples of each generator how a peak of the map goes with the chance that it
@@ -29,7 +29,7 @@ pub fn calibrate(
         let mut verdicts = Vec::new();
         for sample in &samples {
             let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
-            let rights = score_sample(sample, &located).1;
+            let rights = score_sample(sample, located.columns.iter().map(|c| (c.x, c.y))).1;
             let known = located.columns.iter().map(|c| c.features).zip(rights);
             verdicts.extend(known.filter_map(|(features, right)| Some((features, right?))));
             done += 1;
@@ -48,7 +48,7 @@ pub fn calibrate(
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn write_card(card: &ModelCard, path: &Path) -> Result<(), Error> {
+pub fn write_card<S: Shape>(card: &ModelCard<S>, path: &Path) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(card).unwrap_or_default();
     write_atomically(path, |file| writeln!(file, "{text}"))?;
     Ok(())

@@ -1,5 +1,5 @@
 use crate::locate::half_height_radius;
-use crate::{Error, LoadedModel, LocateSettings, Located, locate};
+use crate::{Error, LoadedModel, LocateSettings, locate};
 use adatom_library::{Generator, Sample, TruthColumn, psnr_db};
 use adatom_locate::{Score, Truth, nearest_distances, pairs, score};
 use adatom_network::Task;
@@ -125,11 +125,42 @@ pub fn evaluate(
     settings: &LocateSettings,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Evaluation, Error> {
+    let see = |sample: &Sample| {
+        let located = locate(&sample.image, None, model, settings, &mut |_| {})?;
+        let labels = &sample.labels;
+        let psnr = |map| psnr_db(&labels.no_background_no_noise, map, &labels.no_noise);
+        Ok(Seen {
+            columns: located.columns.iter().map(|c| (c.x, c.y, c.score)).collect(),
+            psnr_out_db: located.maps.get(&Task::NoNoise).map_or(f64::NAN, psnr),
+            scale: located.scale.factor,
+        })
+    };
+    evaluate_by(generator, count, model.sha256.clone(), see, progress)
+}
+
+/// What a method makes of a sample.
+pub(crate) struct Seen {
+    /// Positions and scores of columns \[px of the sample\].
+    pub(crate) columns: Vec<(f64, f64, f64)>,
+    /// PSNR of the denoised image \[dB\].
+    pub(crate) psnr_out_db: f64,
+    /// Factor from the sample's pixels to the network's.
+    pub(crate) scale: f64,
+}
+
+/// Evaluates the method `see` whose weights have this hash.
+pub(crate) fn evaluate_by(
+    generator: &Generator,
+    count: u64,
+    weights_sha256: String,
+    see: impl Fn(&Sample) -> Result<Seen, Error>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Evaluation, Error> {
     let mut by_group: BTreeMap<(u8, String), Vec<usize>> = BTreeMap::new();
     let mut results = Vec::new();
     for index in 0..count {
         let sample = generator.sample(index)?;
-        let result = evaluate_sample(&sample, model, settings)?;
+        let result = judge(&sample, &see(&sample)?);
         let bin = match result.psnr_in_db {
             p if p >= 20.0 => "PSNR 20 dB and more",
             p if p >= 15.0 => "PSNR 15 to 20 dB",
@@ -147,7 +178,7 @@ pub fn evaluate(
         recipe: generator.recipe().name.clone(),
         recipe_sha256: generator.recipe().hash(),
         seed: generator.seed(),
-        weights_sha256: model.sha256.clone(),
+        weights_sha256,
         overall: group("all".to_owned(), &all),
         groups: by_group.into_iter().map(|((_, name), members)| group(name, &members)).collect(),
         reliability: reliability(results.iter().flat_map(|r| &r.verdicts)),
@@ -155,21 +186,11 @@ pub fn evaluate(
     })
 }
 
-fn evaluate_sample(
-    sample: &Sample,
-    model: &LoadedModel,
-    settings: &LocateSettings,
-) -> Result<Result1, Error> {
-    let located = locate(&sample.image, None, model, settings, &mut |_| {})?;
-    let (score, verdicts) = score_sample(sample, &located);
-    let scores = located.columns.iter().map(|c| c.score);
+fn judge(sample: &Sample, seen: &Seen) -> Result1 {
+    let (score, verdicts) = score_sample(sample, seen.columns.iter().map(|c| (c.0, c.1)));
+    let scores = seen.columns.iter().map(|c| c.2);
     let verdicts = scores.zip(verdicts).filter_map(|(score, right)| Some((score, right?))).collect();
-    let labels = &sample.labels;
-    let psnr_out_db = located
-        .maps
-        .get(&Task::NoNoise)
-        .map_or(f64::NAN, |map| psnr_db(&labels.no_background_no_noise, map, &labels.no_noise));
-    Ok(Result1 {
+    Result1 {
         index: sample.index,
         structure: format!("{} [{}]", sample.settings.material, sample.settings.zone),
         score,
@@ -177,9 +198,9 @@ fn evaluate_sample(
         pixel_angstrom: sample.grid.pixel_x_angstrom,
         sigma_px: column_sigma_px(sample),
         psnr_in_db: sample.psnr_db,
-        psnr_out_db,
-        scale: located.scale.factor,
-    })
+        psnr_out_db: seen.psnr_out_db,
+        scale: seen.scale,
+    }
 }
 
 /// Median σ of the noise-free columns of a sample \[px\], from the radius at half their height;
@@ -230,10 +251,13 @@ fn reliability<'a>(verdicts: impl Iterator<Item = &'a (f64, bool)>) -> Vec<Relia
         .collect()
 }
 
-/// Located columns against the truth of a sample, by the rules of [`evaluate`], and of every
+/// Found columns against the truth of a sample, by the rules of [`evaluate`], and of every
 /// column whether it is right; `None` where it does not count.
-pub(crate) fn score_sample(sample: &Sample, located: &Located) -> (Score, Vec<Option<bool>>) {
-    let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
+pub(crate) fn score_sample(
+    sample: &Sample,
+    found: impl Iterator<Item = (f64, f64)>,
+) -> (Score, Vec<Option<bool>>) {
+    let found: Vec<(f64, f64)> = found.collect();
     let (truth, exempt) = truth_of(sample);
     score(&found, &truth, exempt)
 }

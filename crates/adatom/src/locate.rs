@@ -130,6 +130,30 @@ pub(crate) struct Found {
     features: Features,
 }
 
+/// The image at the scale that a network sees it.
+///
+/// # Errors
+/// When it would be too large.
+pub(crate) fn resampled(
+    image: &Array2<f32>,
+    aspect: f64,
+    factor: f64,
+) -> Result<(Resampling, Array2<f32>), Error> {
+    // Unequal pixels become square at the network's scale.
+    let (scale_y, scale_x) = (factor * aspect.sqrt(), factor / aspect.sqrt());
+    let longest = (image.nrows() as f64 * scale_y).max(image.ncols() as f64 * scale_x);
+    if image.len() as f64 * scale_x * scale_y > MAX_WORKING_PIXELS || longest > MAX_WORKING_SIDE {
+        return Err(Error::Setting {
+            name: "scale",
+            value: format!("{factor:.3} for {} × {} px", image.ncols(), image.nrows()),
+            expected: "small enough for 64 megapixels and 16384 px a side after resampling",
+        });
+    }
+    let resampling = Resampling::new(image.dim(), scale_y, scale_x);
+    let seen = resampling.apply(image);
+    Ok((resampling, seen))
+}
+
 /// Resamples by `factor`, runs the network and finds the columns.
 ///
 /// # Errors
@@ -142,19 +166,8 @@ pub(crate) fn work(
     settings: &LocateSettings,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Pass, Error> {
-    // Unequal pixels become square at the network's scale.
-    let (scale_y, scale_x) = (factor * aspect.sqrt(), factor / aspect.sqrt());
-    let longest = (image.nrows() as f64 * scale_y).max(image.ncols() as f64 * scale_x);
-    if image.len() as f64 * scale_x * scale_y > MAX_WORKING_PIXELS || longest > MAX_WORKING_SIDE {
-        return Err(Error::Setting {
-            name: "scale",
-            value: format!("{factor:.3} for {} × {} px", image.ncols(), image.nrows()),
-            expected: "small enough for 64 megapixels and 16384 px a side after resampling",
-        });
-    }
-    let resampling = Resampling::new(image.dim(), scale_y, scale_x);
-    let maps =
-        model.inference.maps(&resampling.apply(image), |done, all| progress(done as f64 / all as f64))?;
+    let (resampling, seen) = resampled(image, aspect, factor)?;
+    let maps = model.inference.maps(&seen, |done, all| progress(done as f64 / all as f64))?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
     let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
     let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();

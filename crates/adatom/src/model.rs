@@ -1,12 +1,47 @@
-use crate::Error;
+use crate::{Error, Initial};
 use adatom_locate::Calibration;
-use adatom_network::{DeviceChoice, Inference, ModelCard, Weights};
+use adatom_network::{DetectorConfig, DeviceChoice, Inference, ModelCard, Shape, Weights};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Weights that come with the program, and their card.
 const WEIGHTS: &[u8] = include_bytes!("../../../weights/adatom.safetensors");
 const CARD: &str = include_str!("../../../weights/adatom.json");
+
+/// Reads the Faster R-CNN in a training's folder, or a weights file with its card beside it, to go on
+/// from.
+///
+/// # Errors
+/// When the files can't be read or don't belong together.
+pub fn read_detector(path: &Path) -> Result<Initial<DetectorConfig>, Error> {
+    let (bytes, card, origin) = files(path)?;
+    let (weights, card) = parse(&bytes, &card, &origin)?;
+    Ok(Initial::new(weights, &card))
+}
+
+/// The weights and the card of the model at `path`, and its name in errors.
+fn files(path: &Path) -> Result<(Vec<u8>, String, String), Error> {
+    let weights = if path.is_dir() { path.join("weights.safetensors") } else { path.to_owned() };
+    let card = Model::card_path(path);
+    let bytes = std::fs::read(&weights).map_err(|e| Error::io(&weights, e))?;
+    let text = std::fs::read_to_string(&card).map_err(|e| Error::io(&card, e))?;
+    Ok((bytes, text, weights.display().to_string()))
+}
+
+/// Weights and card, of whose belonging together this makes sure.
+fn parse<S: Shape>(bytes: &[u8], card: &str, origin: &str) -> Result<(Weights<S>, ModelCard<S>), Error> {
+    let weights = Weights::from_bytes(bytes, origin)?;
+    let wrong = |message: String| Error::Input { path: origin.into(), message };
+    let card: ModelCard<S> = serde_json::from_str(card).map_err(|e| wrong(format!("model card: {e}")))?;
+    let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if sha256 != card.weights_sha256 {
+        return Err(wrong(format!(
+            "the weights' SHA-256 is {sha256}, the model card says {}: they don't belong together",
+            card.weights_sha256
+        )));
+    }
+    Ok((weights, card))
+}
 
 /// A trained network with what is known about it.
 #[derive(Debug, Clone)]
@@ -31,11 +66,8 @@ impl Model {
     /// # Errors
     /// When the files can't be read or don't belong together.
     pub fn from_path(path: &Path) -> Result<Self, Error> {
-        let weights = if path.is_dir() { path.join("weights.safetensors") } else { path.to_owned() };
-        let card = Self::card_path(path);
-        let bytes = std::fs::read(&weights).map_err(|e| Error::io(&weights, e))?;
-        let text = std::fs::read_to_string(&card).map_err(|e| Error::io(&card, e))?;
-        Self::read(&bytes, &text, &weights.display().to_string())
+        let (bytes, card, origin) = files(path)?;
+        Self::read(&bytes, &card, &origin)
     }
 
     /// Where the card of the model at `path` is kept.
@@ -44,16 +76,9 @@ impl Model {
     }
 
     fn read(bytes: &[u8], card: &str, origin: &str) -> Result<Self, Error> {
-        let weights = Weights::from_bytes(bytes, origin)?;
+        let (weights, card) = parse(bytes, card, origin)?;
         let wrong = |message: String| Error::Input { path: origin.into(), message };
-        let card: ModelCard = serde_json::from_str(card).map_err(|e| wrong(format!("model card: {e}")))?;
-        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if sha256 != card.weights_sha256 {
-            return Err(wrong(format!(
-                "the weights' SHA-256 is {sha256}, the model card says {}: they don't belong together",
-                card.weights_sha256
-            )));
-        }
+        let sha256 = card.weights_sha256.clone();
         let calibration =
             Calibration::from_parts(card.calibration.weights.as_deref(), card.calibration.points.clone())
                 .ok_or_else(|| {

@@ -1,25 +1,25 @@
+use crate::curve::Curve;
 use crate::folder::LibraryFolder;
-use crate::plot::{Series, loss_curves};
+use crate::plot::loss_curves;
 use crate::{Error, Model, WORKING_SPACING_PX, write_card};
 use adatom_formats::{write_atomically, write_png_rgb8};
 use adatom_library::Generator;
 use adatom_network::{
-    Checkpoint, DeviceChoice, ModelCard, NetworkError, Observer, OnTheFly, Outcome, ScoreCalibration,
-    StepReport, TrainConfig, Trainer, validation_loss,
+    Checkpoint, Detections, DetectorConfig, DeviceChoice, Learner, ModelCard, NetworkConfig, NetworkError,
+    Observer, OnTheFly, Outcome, ScoreCalibration, Shape, Source, StepReport, TrainConfig, Trainer, Weights,
+    validation_loss,
 };
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const CURVE: &str = "curve.csv";
-/// Points of a plotted curve at most; more are averaged.
-const PLOT_POINTS: usize = 400;
 /// Samples of the held-back part of a library that are tested after training.
 const TEST_SAMPLES: usize = 64;
 
 /// Where samples come from.
+#[derive(Clone, Copy)]
 pub enum TrainSource<'a> {
     /// Rendered on the fly.
     Recipe(&'a Generator),
@@ -27,18 +27,42 @@ pub enum TrainSource<'a> {
     Library(&'a LibraryFolder),
 }
 
+/// Weights that a training starts from.
+#[derive(Debug, Clone)]
+pub struct Initial<S = NetworkConfig> {
+    /// The weights.
+    pub weights: Weights<S>,
+    /// How they were made, for the model card.
+    pub history: String,
+}
+
+impl<S: Shape> Initial<S> {
+    /// Weights that belong to a model card.
+    pub fn new(weights: Weights<S>, card: &ModelCard<S>) -> Self {
+        let history =
+            format!("{} steps on {} (weights {})", card.steps, card.trained_on, card.weights_sha256);
+        Self { weights, history }
+    }
+}
+
+impl From<&Model> for Initial {
+    fn from(model: &Model) -> Self {
+        Self::new(model.weights().clone(), model.card())
+    }
+}
+
 /// A training to be run.
-pub struct TrainRequest<'a> {
+pub struct TrainRequest<'a, S = NetworkConfig> {
     /// Folder for checkpoints, the curve and the weights.
     pub folder: &'a Path,
     /// Samples.
     pub source: TrainSource<'a>,
     /// Settings of a fresh training; a resumed one keeps its own.
-    pub config: TrainConfig,
+    pub config: TrainConfig<S>,
     /// Go on from the folder's checkpoint.
     pub resume: bool,
-    /// Start from this network's weights instead of random ones.
-    pub initial: Option<Model>,
+    /// Start from these weights instead of random ones.
+    pub initial: Option<Initial<S>>,
     /// Where to run.
     pub device: DeviceChoice,
     /// Name in the model card.
@@ -64,14 +88,15 @@ pub struct Progress {
 ///
 /// # Errors
 /// When there is no readable checkpoint.
-pub fn checkpoint_seed(folder: &Path) -> Result<u64, Error> {
+pub fn checkpoint_seed<S: Shape>(folder: &Path) -> Result<u64, Error> {
     let path = folder.join(CHECKPOINT);
     let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
-    Ok(Checkpoint::from_bytes(&bytes, &path.display().to_string())?.config().seed)
+    Ok(Checkpoint::<S>::from_bytes(&bytes, &path.display().to_string())?.config().seed)
 }
 
-/// Trains a network, keeping a checkpoint, `curve.csv`, `curve.png` and the network so far
-/// (`weights.safetensors` and `card.json`) in the folder. `stop` is looked at after every step.
+/// Trains a U-Net, keeping a checkpoint, `curve.csv`, `curve.png` and the network so far
+/// (`weights.safetensors` and `card.json`) in the folder. `stop` is looked at after every step. Of a
+/// library the loss on the held-back part is measured at the end.
 ///
 /// # Errors
 /// When the folder can't be used, the checkpoint belongs to another training, or training fails.
@@ -80,6 +105,55 @@ pub fn train(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<(Outcome, Option<f32>), Error> {
+    let (device, source) = (request.device.open()?, request.source);
+    let (outcome, trainer) = run(request, stop, progress, |config, run| {
+        let (tasks, loss) = (&config.network.tasks, config.loss);
+        match &source {
+            TrainSource::Recipe(generator) => run(&OnTheFly { generator, tasks, loss }),
+            TrainSource::Library(library) => run(&library.training(tasks, loss)),
+        }
+    })?;
+    let mut test_loss = None;
+    if let (Outcome::Finished, TrainSource::Library(library)) = (outcome, &source) {
+        let config = trainer.state().config();
+        let samples = library.test(&config.network.tasks, config.loss, TEST_SAMPLES)?;
+        test_loss = Some(validation_loss(trainer.state().average(), &samples, &device)?);
+    }
+    Ok((outcome, test_loss))
+}
+
+/// Trains a Faster R-CNN as [`train`] does a U-Net; only on samples rendered on the fly, since
+/// libraries on disk hold no positions.
+///
+/// # Errors
+/// As [`train`], and for a library.
+pub fn train_detector(
+    request: TrainRequest<'_, DetectorConfig>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Outcome, Error> {
+    let generator = match request.source {
+        TrainSource::Recipe(generator) => generator,
+        TrainSource::Library(library) => {
+            let message = "a faster-rcnn learns positions, which a library on disk does not hold".to_owned();
+            return Err(Error::Input { path: library.path().to_owned(), message });
+        }
+    };
+    let done =
+        run(request, stop, progress, |config, run| run(&Detections { generator, config: &config.network }))?;
+    Ok(done.0)
+}
+
+/// What trains on a source.
+type Run<'a, T> = dyn FnMut(&dyn Source<T>) -> Result<Outcome, NetworkError> + 'a;
+
+/// Trains a network on the source that `sources` makes of the settings.
+fn run<S: Learner>(
+    request: TrainRequest<'_, S>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&Progress),
+    sources: impl FnOnce(&TrainConfig<S>, &mut Run<'_, S::Sample>) -> Result<Outcome, NetworkError>,
+) -> Result<(Outcome, Trainer<S>), Error> {
     let folder = request.folder;
     let kept = folder.join(CHECKPOINT);
     let wrong = |message: String| Error::Input { path: kept.clone(), message };
@@ -115,9 +189,9 @@ pub fn train(
         }
         std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
         match &request.initial {
-            Some(model) => Trainer::from_weights(
+            Some(initial) => Trainer::from_weights(
                 request.config.clone(),
-                model.weights().clone(),
+                initial.weights.clone(),
                 identity.clone(),
                 &device,
             )?,
@@ -125,28 +199,19 @@ pub fn train(
         }
     };
     let config = trainer.state().config().clone();
-    let task_names: Vec<&str> = config.network.tasks.iter().map(|task| task.name()).collect();
     let trained_on = match &request.source {
         TrainSource::Recipe(generator) => format!("recipe {}", generator.recipe().name),
         TrainSource::Library(library) => format!("library {}", library.path().display()),
     };
     let trained_on = match &request.initial {
-        Some(model) => {
-            let card = model.card();
-            format!(
-                "{trained_on}; before that {} steps on {} (weights {})",
-                card.steps,
-                card.trained_on,
-                model.sha256()
-            )
-        }
+        Some(initial) => format!("{trained_on}; before that {}", initial.history),
         None => trained_on,
     };
     let mut keeper = Keeper {
         folder: folder.to_owned(),
         name: request.name.clone(),
         trained_on,
-        curve: Curve::open(&folder.join(CURVE), &task_names, trainer.state().step())?,
+        curve: Curve::open(&folder.join(CURVE), &config.network.parts(), trainer.state().step())?,
         stop,
         progress,
         steps: config.schedule.total_steps,
@@ -154,21 +219,8 @@ pub fn train(
         first_step: trainer.state().step(),
         recent: 0.0,
     };
-    let outcome = match &request.source {
-        TrainSource::Recipe(generator) => {
-            let source = OnTheFly { generator, tasks: &config.network.tasks, loss: config.loss };
-            trainer.run(&source, &mut keeper)?
-        }
-        TrainSource::Library(library) => {
-            trainer.run(&library.training(&config.network.tasks, config.loss), &mut keeper)?
-        }
-    };
-    let mut test_loss = None;
-    if let (Outcome::Finished, TrainSource::Library(library)) = (outcome, &request.source) {
-        let samples = library.test(&config.network.tasks, config.loss, TEST_SAMPLES)?;
-        test_loss = Some(validation_loss(trainer.state().average(), &samples, &device)?);
-    }
-    Ok((outcome, test_loss))
+    let outcome = sources(&config, &mut |source| trainer.run(source, &mut keeper))?;
+    Ok((outcome, trainer))
 }
 
 /// Keeps what a training leaves behind.
@@ -187,7 +239,7 @@ struct Keeper<'a> {
 
 impl Keeper<'_> {
     /// The network as it stands, and its card: the folder is a model that can be used.
-    fn write_weights(&self, state: &Checkpoint) -> Result<(), Error> {
+    fn write_weights<S: Shape>(&self, state: &Checkpoint<S>) -> Result<(), Error> {
         let weights = state.average();
         let bytes = weights.to_bytes()?;
         let card = ModelCard {
@@ -214,7 +266,7 @@ impl Keeper<'_> {
     }
 }
 
-impl Observer for Keeper<'_> {
+impl<S: Shape> Observer<S> for Keeper<'_> {
     fn step(&mut self, report: &StepReport) {
         self.curve.add(report);
         self.recent = self.curve.mean_of_last(50);
@@ -228,7 +280,7 @@ impl Observer for Keeper<'_> {
         });
     }
 
-    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), NetworkError> {
+    fn checkpoint(&mut self, checkpoint: &Checkpoint<S>) -> Result<(), NetworkError> {
         let path = self.folder.join(CHECKPOINT);
         let lost = |path: &Path, e: &dyn std::fmt::Display| NetworkError::Io {
             path: path.to_owned(),
@@ -247,79 +299,5 @@ impl Observer for Keeper<'_> {
 
     fn stop(&mut self) -> bool {
         self.stop.load(Ordering::Relaxed)
-    }
-}
-
-/// The rows of `curve.csv`: step, loss, rate, gradient norm and each task's loss.
-struct Curve {
-    names: Vec<String>,
-    rows: Vec<Vec<f64>>,
-}
-
-impl Curve {
-    /// A new curve, or that of a resumed training up to `step`.
-    fn open(path: &Path, tasks: &[&str], step: u64) -> Result<Self, Error> {
-        let names = ["step", "loss", "rate", "gradient_norm"].into_iter().chain(tasks.iter().copied());
-        let mut curve = Self { names: names.map(str::to_owned).collect(), rows: Vec::new() };
-        if step == 0 || !path.exists() {
-            return Ok(curve);
-        }
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        for (number, line) in text.lines().enumerate().skip(1) {
-            let row: Result<Vec<f64>, _> = line.split(',').map(str::parse).collect();
-            match row {
-                Ok(row) if row.len() == curve.names.len() && row[0] <= step as f64 => curve.rows.push(row),
-                Ok(row) if row.len() == curve.names.len() => break,
-                _ => {
-                    let message = format!("line {}: expected {} numbers", number + 1, curve.names.len());
-                    return Err(Error::Input { path: path.to_owned(), message });
-                }
-            }
-        }
-        Ok(curve)
-    }
-
-    fn add(&mut self, report: &StepReport) {
-        let mut row = vec![report.step as f64, f64::from(report.loss), report.rate, report.gradient_norm];
-        row.extend(report.task_losses.iter().map(|loss| f64::from(*loss)));
-        self.rows.push(row);
-    }
-
-    fn csv(&self) -> String {
-        let mut text = self.names.join(",");
-        for row in &self.rows {
-            // Writing to a string can't fail; the shortest form that reads back exactly.
-            let _ = write!(text, "\n{}", row[0]);
-            row[1..].iter().for_each(|value| {
-                let _ = write!(text, ",{value:e}");
-            });
-        }
-        text.push('\n');
-        text
-    }
-
-    fn mean_of_last(&self, count: usize) -> f32 {
-        let rows = &self.rows[self.rows.len().saturating_sub(count)..];
-        (rows.iter().map(|row| row[1]).sum::<f64>() / rows.len().max(1) as f64) as f32
-    }
-
-    /// The losses, averaged over neighbouring steps.
-    fn series(&self) -> Vec<Series> {
-        let chunk = self.rows.len().div_ceil(PLOT_POINTS).max(1);
-        (0..self.names.len())
-            .filter(|column| *column == 1 || *column >= 4)
-            .map(|column| Series {
-                name: self.names[column].clone(),
-                points: self
-                    .rows
-                    .chunks(chunk)
-                    .map(|rows| {
-                        let mean =
-                            |column: usize| rows.iter().map(|r| r[column]).sum::<f64>() / rows.len() as f64;
-                        (mean(0), mean(column))
-                    })
-                    .collect(),
-            })
-            .collect()
     }
 }

@@ -76,6 +76,15 @@ pub enum Sampling {
     Integrated,
 }
 
+/// What kind of network is trained.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Restores images and maps columns
+    Unet,
+    /// The detector that the paper compares with: boxes around columns, nothing restored
+    FasterRcnn,
+}
+
 /// Which network, where.
 #[derive(Args)]
 pub struct Network {
@@ -163,6 +172,10 @@ pub struct Evaluate {
     /// Number of samples
     #[arg(long, default_value_t = 500)]
     pub count: u64,
+    /// A Faster R-CNN to evaluate instead of the network, at the scale that the network chooses: a
+    /// training's folder or a .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub detector: Option<PathBuf>,
     /// Write a plot of how often columns of a score are right to this PNG
     #[arg(long, value_name = "FILE")]
     pub reliability: Option<PathBuf>,
@@ -226,6 +239,9 @@ pub struct Calibrate {
 
 #[derive(Args)]
 pub struct Train {
+    /// The network to train
+    #[arg(long, value_enum, default_value = "unet")]
+    pub model: Kind,
     /// Built-in recipe or TOML file
     #[arg(long, default_value = "training", conflicts_with = "library")]
     pub recipe: String,
@@ -238,7 +254,7 @@ pub struct Train {
     /// Go on from the folder's checkpoint, with its settings
     #[arg(long, conflicts_with_all = ["init", "steps", "batch", "widths", "tasks", "mse", "rate", "warmup", "seed", "checkpoint"])]
     pub resume: bool,
-    /// Start from the weights of this model instead of random ones
+    /// Start from the weights of this model, of the same kind, instead of random ones
     #[arg(long, value_name = "PATH")]
     pub init: Option<PathBuf>,
     /// Steps
@@ -253,10 +269,10 @@ pub struct Train {
     /// Channels of each level
     #[arg(long, value_delimiter = ',', default_value = "16,32,64,128")]
     pub widths: Vec<usize>,
-    /// Labels to learn, by the library's names [default: all five]
+    /// Labels that the U-Net learns, by the library's names [default: all five]
     #[arg(long, value_delimiter = ',')]
     pub tasks: Vec<String>,
-    /// Mean squared error instead of the paper's modified chi-square
+    /// Mean squared error instead of the paper's modified chi-square for the U-Net
     #[arg(long)]
     pub mse: bool,
     /// Highest learning rate

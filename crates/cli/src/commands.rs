@@ -3,13 +3,12 @@
 use crate::arguments as args;
 use crate::files::open_usable;
 use adatom::{
-    AdaptRequest, Error, FitOptions, LibraryFolder, LoadedModel, Localiser, LocateSettings, Model, Progress,
-    Scale, TrainRequest, TrainSource,
+    AdaptRequest, Error, FitOptions, LoadedModel, Localiser, LocateSettings, Model, Progress, Scale,
 };
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, Recipe};
 use adatom_locate::{NoiseModel, Sampling, Shape};
-use adatom_network::{DeviceChoice, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
+use adatom_network::DeviceChoice;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -77,7 +76,7 @@ pub fn open_model(network: &args::Network) -> Result<LoadedModel, Failure> {
 }
 
 /// A flag that Ctrl-C sets.
-fn catch_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+pub fn catch_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))
@@ -87,12 +86,12 @@ fn catch_interrupt() -> Result<Arc<AtomicBool>, Failure> {
 
 /// A line about a training every ten seconds.
 #[derive(Default)]
-struct Steps {
+pub struct Steps {
     shown: Option<Instant>,
 }
 
 impl Steps {
-    fn say(&mut self, p: &Progress) {
+    pub fn say(&mut self, p: &Progress) {
         if self.shown.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) || p.step == p.steps {
             self.shown = Some(Instant::now());
             let left = p.seconds_left.round() as u64;
@@ -215,9 +214,15 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
     let model = open_model(&options.network)?;
     let mut bar = Bar::new("evaluating");
     let count = options.count;
-    let evaluation = adatom::evaluate(&generator, count, &model, &settings, &mut |done| {
-        bar.show(done as f64 / count as f64)
-    })?;
+    let mut show = |done| bar.show(done as f64 / count as f64);
+    let evaluation = match &options.detector {
+        Some(path) => {
+            let weights = adatom::read_detector(path)?.weights;
+            let device = options.network.device.into();
+            adatom::evaluate_detector(&generator, count, &weights, device, &model, &settings, &mut show)?
+        }
+        None => adatom::evaluate(&generator, count, &model, &settings, &mut show)?,
+    };
     bar.clear();
     if let Some(path) = &options.reliability {
         write_png_rgb8(path, &adatom::reliability_plot(&evaluation.reliability))?;
@@ -276,77 +281,6 @@ pub fn calibrate(options: &args::Calibrate) -> Done {
     let card = Model::card_path(&options.model);
     adatom::write_card(model.card(), &card)?;
     say(&format!("calibrated: {}", card.display()));
-    Ok(())
-}
-
-pub fn train(options: &args::Train) -> Done {
-    let mut tasks = Vec::new();
-    for name in &options.tasks {
-        let known = || Task::ALL.map(Task::name).join(", ");
-        tasks.push(
-            Task::from_name(name)
-                .ok_or_else(|| Failure::usage(format!("--tasks {name}: the labels are {}", known())))?,
-        );
-    }
-    let config = TrainConfig {
-        network: NetworkConfig {
-            widths: options.widths.clone(),
-            tasks: if tasks.is_empty() { Task::ALL.to_vec() } else { tasks },
-        },
-        batch: options.batch,
-        loss: if options.mse { Loss::Mse } else { Loss::ChiSquare },
-        schedule: Schedule {
-            peak_rate: options.rate,
-            warmup_steps: options.warmup,
-            total_steps: options.steps,
-        },
-        seed: options.seed,
-        checkpoint_steps: options.checkpoint,
-        workers: options.workers,
-        ..TrainConfig::default()
-    };
-    // A resumed training sees the samples that it would have seen.
-    let seed = if options.resume { adatom::checkpoint_seed(&options.out)? } else { options.seed };
-    let initial = options.init.as_deref().map(Model::from_path).transpose()?;
-    let (generator, library);
-    let source = match &options.library {
-        Some(path) => {
-            library = LibraryFolder::open(path, seed)?;
-            TrainSource::Library(&library)
-        }
-        None => {
-            generator = Generator::new(Recipe::open(&options.recipe)?, seed)?;
-            TrainSource::Recipe(&generator)
-        }
-    };
-    let stop = catch_interrupt()?;
-    let name = options.out.file_name().map_or("model".to_owned(), |name| name.to_string_lossy().into_owned());
-    let request = TrainRequest {
-        folder: &options.out,
-        source,
-        config,
-        resume: options.resume,
-        initial,
-        device: options.device.into(),
-        name,
-    };
-    let mut shown = Steps::default();
-    let (outcome, test_loss) = adatom::train(request, &stop, &mut |p: &Progress| {
-        if options.stop_after.is_some_and(|step| p.step >= step) {
-            stop.store(true, Ordering::Relaxed);
-        }
-        shown.say(p);
-    })?;
-    if let Some(loss) = test_loss {
-        say(&format!("test loss on the held-back quarter: {loss:.5}"));
-    }
-    match outcome {
-        Outcome::Finished => say(&format!("finished: {}", options.out.join("weights.safetensors").display())),
-        Outcome::Stopped => say(&format!(
-            "stopped after a checkpoint in {}: go on with --resume and the same recipe or library",
-            options.out.display()
-        )),
-    }
     Ok(())
 }
 

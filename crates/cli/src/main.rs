@@ -5,6 +5,7 @@ mod arguments;
 mod bench;
 mod commands;
 mod files;
+mod training;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
             bench::localisation(&options)
         }
         Command::Calibrate(options) => commands::calibrate(&options),
-        Command::Train(options) => commands::train(&options),
+        Command::Train(options) => training::train(&options),
         Command::Adapt(options) => commands::adapt(&options),
         Command::Simulate(options) => commands::simulate(&options),
         Command::Recipe { command: arguments::RecipeCommand::Check(options) } => {

@@ -65,6 +65,35 @@ fn resume_continues_exactly() {
     assert!(check.status.success(), "{}", text(&check.stderr));
 }
 
+/// The detector goes the same way, and can be evaluated and gone on from.
+#[test]
+fn a_detector_is_trained_resumed_and_evaluated() {
+    let dir = tempfile::tempdir().unwrap();
+    let (through, cut) = (dir.path().join("through"), dir.path().join("cut"));
+    let kind = ["--model", "faster-rcnn"];
+    let run = |folder: &Path, more: &[&str]| {
+        let done = train(folder, &[&kind, more].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    };
+    run(&through, &[]);
+    run(&cut, &["--stop-after", "8"]);
+    let wrong = train(&cut, &["--resume"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("adatom.faster-rcnn"), "{}", text(&wrong.stderr));
+    run(&cut, &["--resume"]);
+    for file in ["curve.csv", "weights.safetensors"] {
+        let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
+        assert_eq!(read(&through), read(&cut), "{file}");
+    }
+    let curve = std::fs::read_to_string(through.join("curve.csv")).unwrap();
+    assert!(curve.starts_with("step,loss,rate,gradient_norm,proposalChance,proposalBox,chance,box\n"));
+    run(&dir.path().join("further"), &["--init", through.to_str().unwrap()]);
+    let check = adatom(&["evaluate", "--detector", through.to_str().unwrap(), "--count", "1", "--json"]);
+    assert!(check.status.success(), "{}", text(&check.stderr));
+    let masks = train(&dir.path().join("masks"), &["--model", "faster-rcnn", "--tasks", "gaussianMask"]);
+    assert_eq!(masks.status.code(), Some(2));
+}
+
 #[test]
 fn a_running_folder_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ fn train(repeats: usize, device: &Device) -> Result<f64, NetworkError> {
     let config = TrainConfig {
         network: shape(),
         batch: BATCH,
-        schedule: Schedule { total_steps: repeats as u64 + 1, ..TrainConfig::default().schedule },
+        schedule: Schedule { total_steps: repeats as u64 + 1, ..<TrainConfig>::default().schedule },
         ..TrainConfig::default()
     };
     let pixels = SIDE * SIDE;

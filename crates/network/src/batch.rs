@@ -23,12 +23,12 @@ pub struct TrainingSample {
 }
 
 /// Where training samples come from: sample `index` must always be the same.
-pub trait Source: Sync {
+pub trait Source<T = TrainingSample>: Sync {
     /// Makes or reads sample `index`.
     ///
     /// # Errors
     /// When it can't be made or read.
-    fn sample(&self, index: u64) -> Result<TrainingSample, NetworkError>;
+    fn sample(&self, index: u64) -> Result<T, NetworkError>;
 }
 
 /// Samples rendered on the fly.
@@ -145,24 +145,27 @@ impl Batch {
 }
 
 /// What a worker hands over: the samples of one step.
-type StepSamples = Result<Vec<TrainingSample>, NetworkError>;
+type StepSamples<T> = Result<Vec<T>, NetworkError>;
 
 /// Makes the samples of consecutive steps on worker threads, a few steps ahead. Worker w of n
 /// makes the steps w, w + n, …, so that their order is fixed.
-pub(crate) struct Prefetch {
-    lanes: Vec<Receiver<StepSamples>>,
+pub(crate) struct Prefetch<T> {
+    lanes: Vec<Receiver<StepSamples<T>>>,
     next: usize,
 }
 
-impl Prefetch {
+impl<T: Send> Prefetch<T> {
     /// Starts `workers` threads in `scope` for the steps from `first` on.
     pub(crate) fn start<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
-        source: &'env dyn Source,
+        source: &'env dyn Source<T>,
         first: u64,
         batch: usize,
         workers: usize,
-    ) -> Self {
+    ) -> Self
+    where
+        T: 'scope,
+    {
         let lanes = (0..workers)
             .map(|worker| {
                 let (sender, receiver) = sync_channel(1);
@@ -191,7 +194,7 @@ impl Prefetch {
     }
 
     /// The samples of the next step.
-    pub(crate) fn next(&mut self) -> StepSamples {
+    pub(crate) fn next(&mut self) -> StepSamples<T> {
         let lane = &self.lanes[self.next];
         self.next = (self.next + 1) % self.lanes.len();
         lane.recv().unwrap_or_else(|_| Err(NetworkError::Compute("a sample worker has died".to_owned())))

@@ -1,33 +1,30 @@
 use crate::optimiser::Optimiser;
-use crate::{NetworkError, TrainConfig, Weights};
+use crate::{NetworkConfig, NetworkError, Shape, TrainConfig, Weights};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-/// Key of the safetensors header under which a checkpoint's state is kept.
-const STATE_KEY: &str = "adatom.checkpoint";
-
 /// Everything that training needs to go on exactly as if it had not been interrupted.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checkpoint {
-    pub(crate) config: TrainConfig,
+pub struct Checkpoint<S = NetworkConfig> {
+    pub(crate) config: TrainConfig<S>,
     pub(crate) source: String,
     pub(crate) step: u64,
-    pub(crate) weights: Weights,
-    pub(crate) average: Weights,
+    pub(crate) weights: Weights<S>,
+    pub(crate) average: Weights<S>,
     pub(crate) optimiser: Optimiser,
 }
 
 #[derive(Serialize, Deserialize)]
-struct State {
-    config: TrainConfig,
+struct State<S> {
+    config: TrainConfig<S>,
     source: String,
     step: u64,
 }
 
-impl Checkpoint {
+impl<S: Shape> Checkpoint<S> {
     /// How the network is trained.
-    pub fn config(&self) -> &TrainConfig {
+    pub fn config(&self) -> &TrainConfig<S> {
         &self.config
     }
 
@@ -42,7 +39,7 @@ impl Checkpoint {
     }
 
     /// The moving average of the weights: the network to be used.
-    pub fn average(&self) -> &Weights {
+    pub fn average(&self) -> &Weights<S> {
         &self.average
     }
 
@@ -71,7 +68,7 @@ impl Checkpoint {
             })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(|e| wrong(e.to_string()))?;
-        safetensors::serialize(views, Some(HashMap::from([(STATE_KEY.to_owned(), state)])))
+        safetensors::serialize(views, Some(HashMap::from([(S::CHECKPOINT_KEY.to_owned(), state)])))
             .map_err(|e| wrong(e.to_string()))
     }
 
@@ -83,10 +80,13 @@ impl Checkpoint {
         let wrong = |message: String| NetworkError::Weights { origin: origin.to_owned(), message };
         let (_, header) =
             SafeTensors::read_metadata(bytes).map_err(|e| wrong(format!("no safetensors file: {e}")))?;
-        let state = header.metadata().as_ref().and_then(|metadata| metadata.get(STATE_KEY));
-        let state = state.ok_or_else(|| wrong("no checkpoint of this program".to_owned()))?;
-        let state: State =
-            serde_json::from_str(state).map_err(|e| wrong(format!("header field \"{STATE_KEY}\": {e}")))?;
+        let state = header.metadata().as_ref().and_then(|metadata| metadata.get(S::CHECKPOINT_KEY));
+        let state = state.ok_or_else(|| {
+            let keys: Vec<&str> = header.metadata().iter().flatten().map(|(key, _)| key.as_str()).collect();
+            wrong(format!("no checkpoint of a {}: its header has {keys:?}", S::NAME))
+        })?;
+        let state: State<S> = serde_json::from_str(state)
+            .map_err(|e| wrong(format!("header field \"{}\": {e}", S::CHECKPOINT_KEY)))?;
         state.config.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
         let read = |kind: &str, name: &str, length: usize| {

@@ -1,4 +1,4 @@
-use crate::NetworkError;
+use crate::{NetworkError, Shape};
 use adatom_library::Sample;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -183,12 +183,12 @@ impl Schedule {
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrainConfig {
+pub struct TrainConfig<S = NetworkConfig> {
     /// Shape of the network.
-    pub network: NetworkConfig,
+    pub network: S,
     /// Samples a step.
     pub batch: usize,
-    /// What is minimised.
+    /// What the U-Net minimises.
     pub loss: Loss,
     /// Learning rate over time.
     pub schedule: Schedule,
@@ -206,10 +206,10 @@ pub struct TrainConfig {
     pub workers: usize,
 }
 
-impl Default for TrainConfig {
+impl<S: Default> Default for TrainConfig<S> {
     fn default() -> Self {
         Self {
-            network: NetworkConfig::default(),
+            network: S::default(),
             batch: 8,
             loss: Loss::default(),
             schedule: Schedule { peak_rate: 2e-3, warmup_steps: 100, total_steps: 6000 },
@@ -223,7 +223,7 @@ impl Default for TrainConfig {
     }
 }
 
-impl TrainConfig {
+impl<S: Shape> TrainConfig<S> {
     /// Checks the numbers.
     ///
     /// # Errors

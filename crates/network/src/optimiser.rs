@@ -1,4 +1,4 @@
-use crate::{TrainConfig, Weights};
+use crate::{Shape, TrainConfig, Weights};
 use std::collections::BTreeMap;
 
 /// Decay of the first and second moment, and the guard of the division.
@@ -20,13 +20,13 @@ pub(crate) struct Optimiser {
 impl Optimiser {
     /// Applies the gradients of step `step` (from zero) to `weights` and updates their moving
     /// average; returns the gradient's norm before it was limited.
-    pub(crate) fn step(
+    pub(crate) fn step<S: Shape>(
         &mut self,
-        weights: &mut Weights,
-        average: &mut Weights,
+        weights: &mut Weights<S>,
+        average: &mut Weights<S>,
         gradients: &BTreeMap<String, Vec<f32>>,
         step: u64,
-        config: &TrainConfig,
+        config: &TrainConfig<S>,
     ) -> f64 {
         let norm = gradients.values().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let limit = if config.clip_norm > 0.0 && norm > config.clip_norm {
@@ -63,13 +63,13 @@ impl Optimiser {
 
 /// Part of the weights, and of a batch's statistics, that enters their moving average in a step.
 /// Early on the average would remember the random start: its memory grows with time.
-pub(crate) fn renewal(step: u64, config: &TrainConfig) -> f32 {
+pub(crate) fn renewal<S>(step: u64, config: &TrainConfig<S>) -> f32 {
     1.0 - (config.average_decay as f32).min((1.0 + step as f32) / (10.0 + step as f32))
 }
 
 /// Moves the running statistics of block `name` by the part `momentum` towards a batch's.
-pub(crate) fn update_statistics(
-    weights: &mut Weights,
+pub(crate) fn update_statistics<S: Shape>(
+    weights: &mut Weights<S>,
     name: &str,
     mean: &[f32],
     variance: &[f32],

@@ -1,17 +1,18 @@
 use crate::batch::{Batch, Prefetch, Source};
 use crate::optimiser::{MOMENTUM, Optimiser, renewal, update_statistics};
-use crate::{Checkpoint, NetworkError, TrainConfig, TrainingSample, Unet, Weights};
-use burn::tensor::{Device, Gradients, Tensor};
-use std::collections::BTreeMap;
+use crate::shape::{Learner, Losses};
+use crate::weights::numbers;
+use crate::{Arrays, Checkpoint, NetworkConfig, NetworkError, TrainConfig, TrainingSample, Unet, Weights};
+use burn::tensor::Device;
 
 /// What happened in a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepReport {
     /// The step, counted from one.
     pub step: u64,
-    /// The loss, a mean over tasks.
+    /// The loss, a mean over its parts.
     pub loss: f32,
-    /// The loss of each task, in the network's order.
+    /// Its parts: the loss of each task, or of each part of a detector.
     pub task_losses: Vec<f32>,
     /// Learning rate.
     pub rate: f64,
@@ -20,7 +21,7 @@ pub struct StepReport {
 }
 
 /// Follows a training.
-pub trait Observer {
+pub trait Observer<S = NetworkConfig> {
     /// A step was done.
     fn step(&mut self, report: &StepReport);
 
@@ -28,7 +29,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// When it can't be kept: training ends.
-    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), NetworkError>;
+    fn checkpoint(&mut self, checkpoint: &Checkpoint<S>) -> Result<(), NetworkError>;
 
     /// Whether to stop after a last checkpoint.
     fn stop(&mut self) -> bool {
@@ -46,17 +47,17 @@ pub enum Outcome {
 }
 
 /// Trains a network.
-pub struct Trainer {
-    state: Checkpoint,
+pub struct Trainer<S = NetworkConfig> {
+    state: Checkpoint<S>,
     device: Device,
 }
 
-impl Trainer {
+impl<S: Learner> Trainer<S> {
     /// A fresh training; `source` identifies the samples in checkpoints.
     ///
     /// # Errors
     /// When the configuration can't be used.
-    pub fn new(config: TrainConfig, source: String, device: &Device) -> Result<Self, NetworkError> {
+    pub fn new(config: TrainConfig<S>, source: String, device: &Device) -> Result<Self, NetworkError> {
         config.check()?;
         let weights = Weights::new(config.network.clone(), config.seed)?;
         Self::from_weights(config, weights, source, device)
@@ -67,8 +68,8 @@ impl Trainer {
     /// # Errors
     /// When the configuration can't be used or is that of another network.
     pub fn from_weights(
-        config: TrainConfig,
-        weights: Weights,
+        config: TrainConfig<S>,
+        weights: Weights<S>,
         source: String,
         device: &Device,
     ) -> Result<Self, NetworkError> {
@@ -86,12 +87,12 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint.
-    pub fn resume(state: Checkpoint, device: &Device) -> Self {
+    pub fn resume(state: Checkpoint<S>, device: &Device) -> Self {
         Self { state, device: device.clone().autodiff() }
     }
 
     /// Where training stands.
-    pub fn state(&self) -> &Checkpoint {
+    pub fn state(&self) -> &Checkpoint<S> {
         &self.state
     }
 
@@ -99,7 +100,11 @@ impl Trainer {
     ///
     /// # Errors
     /// When a sample can't be made, a checkpoint can't be kept, or the loss stops being a number.
-    pub fn run(&mut self, source: &dyn Source, observer: &mut dyn Observer) -> Result<Outcome, NetworkError> {
+    pub fn run(
+        &mut self,
+        source: &dyn Source<S::Sample>,
+        observer: &mut dyn Observer<S>,
+    ) -> Result<Outcome, NetworkError> {
         let config = self.state.config.clone();
         let mut kept = self.state.step;
         if self.state.step == 0 {
@@ -125,23 +130,18 @@ impl Trainer {
         })
     }
 
-    fn step(&mut self, samples: &[TrainingSample], kept: u64) -> Result<StepReport, NetworkError> {
+    fn step(&mut self, samples: &[S::Sample], kept: u64) -> Result<StepReport, NetworkError> {
         let state = &mut self.state;
         let config = &state.config;
-        let tasks = config.network.tasks.len();
-        let batch = Batch::new(samples, tasks, &self.device)?;
-        let network = Unet::for_training(&state.weights, &self.device);
-        let (output, statistics) = network.forward(batch.input)?;
-        let [size, _, height, width] = output.dims();
-        let error = output - batch.targets;
-        let weighted = error.clone() * error * batch.weights;
-        let by_task = weighted.reshape([size, tasks, height * width]).mean_dim(2).mean_dim(0);
-        let task_losses = numbers(by_task.clone().inner().reshape([tasks]))?;
-        let loss = task_losses.iter().sum::<f32>() / tasks as f32;
+        let leaves = Arrays::for_training(&state.weights, &self.device);
+        let Losses { parts, arrays, statistics } =
+            S::losses(config, state.step, leaves, samples, &self.device)?;
+        let task_losses = numbers(parts.clone().inner())?;
+        let loss = task_losses.iter().sum::<f32>() / task_losses.len() as f32;
         if !loss.is_finite() {
             return Err(NetworkError::Diverged { step: state.step + 1, loss, checkpoint: kept });
         }
-        let gradients = gather(&network, &by_task.mean().backward())?;
+        let gradients = arrays.gather(&parts.mean().backward())?;
         let gradient_norm =
             state.optimiser.step(&mut state.weights, &mut state.average, &gradients, state.step, config);
         for (name, mean, variance) in statistics {
@@ -177,25 +177,4 @@ pub fn validation_loss(
         total += numbers((error.clone() * error * batch.weights).mean().reshape([1]))?[0];
     }
     Ok(total / samples.len().max(1) as f32)
-}
-
-fn numbers(tensor: Tensor<1>) -> Result<Vec<f32>, NetworkError> {
-    tensor.into_data().try_to_vec::<f32>().map_err(|e| NetworkError::Compute(format!("{e:?}")))
-}
-
-/// The gradient of every leaf.
-fn gather(network: &Unet, gradients: &Gradients) -> Result<BTreeMap<String, Vec<f32>>, NetworkError> {
-    let (vectors, kernels) = network.leaves();
-    let missing = |name: &str| NetworkError::Compute(format!("no gradient for {name}"));
-    let mut all = BTreeMap::new();
-    for (name, leaf) in vectors {
-        let gradient = leaf.grad(gradients).ok_or_else(|| missing(name))?;
-        all.insert(name.clone(), numbers(gradient)?);
-    }
-    for (name, leaf) in kernels {
-        let gradient = leaf.grad(gradients).ok_or_else(|| missing(name))?;
-        let count = gradient.shape().num_elements();
-        all.insert(name.clone(), numbers(gradient.reshape([count]))?);
-    }
-    Ok(all)
 }

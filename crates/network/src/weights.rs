@@ -1,12 +1,10 @@
-use crate::{NetworkConfig, NetworkError};
+use crate::{NetworkConfig, NetworkError, Shape};
 use adatom_imaging::SampleRng;
+use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-
-/// Key of the safetensors header under which the network's shape is kept.
-const CONFIG_KEY: &str = "adatom.network";
 
 /// A named array of a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,24 +19,25 @@ pub struct Parameter {
 
 /// A network at rest: its shape and its named arrays.
 ///
-/// Names: `down.L.K` and `up.L.K` are the K-th convolution of level L with `weight` and the batch
+/// Names of the U-Net: `down.L.K` and `up.L.K` are the K-th convolution of level L with `weight` and the batch
 /// norm's `gamma`, `beta`, `running_mean` and `running_var`; `raise.L` is the up-convolution to
 /// level L; `head` the final 1×1 convolution, one output channel a task.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weights {
-    config: NetworkConfig,
+pub struct Weights<S = NetworkConfig> {
+    config: S,
     parameters: BTreeMap<String, Parameter>,
 }
 
-impl Weights {
+impl<S: Shape> Weights<S> {
     /// Fresh weights: He-normal convolutions, unit batch norms, zero biases.
     ///
     /// # Errors
     /// When the configuration makes no network.
-    pub fn new(config: NetworkConfig, seed: u64) -> Result<Self, NetworkError> {
+    pub fn new(config: S, seed: u64) -> Result<Self, NetworkError> {
         config.check()?;
         let mut rng = SampleRng::new(seed, u64::MAX);
-        let parameters = layout(&config)
+        let parameters = config
+            .arrays()
             .into_iter()
             .map(|(name, shape)| {
                 let count = shape.iter().product();
@@ -60,7 +59,7 @@ impl Weights {
     }
 
     /// The network's shape.
-    pub fn config(&self) -> &NetworkConfig {
+    pub fn config(&self) -> &S {
         &self.config
     }
 
@@ -101,7 +100,7 @@ impl Weights {
             .map(|(name, p, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, p.shape.clone(), bytes)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(|e| wrong(e.to_string()))?;
-        safetensors::serialize(views, Some(HashMap::from([(CONFIG_KEY.to_owned(), config)])))
+        safetensors::serialize(views, Some(HashMap::from([(S::WEIGHTS_KEY.to_owned(), config)])))
             .map_err(|e| wrong(e.to_string()))
     }
 
@@ -112,19 +111,19 @@ impl Weights {
     /// of another shape or type, or not finite.
     pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self, NetworkError> {
         let wrong = |message: String| NetworkError::Weights { origin: origin.to_owned(), message };
+        let key = S::WEIGHTS_KEY;
         let (_, header) =
             SafeTensors::read_metadata(bytes).map_err(|e| wrong(format!("no safetensors file: {e}")))?;
         let config =
-            header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG_KEY)).ok_or_else(|| {
-                wrong(format!("its header has no \"{CONFIG_KEY}\": no weights of this program"))
-            })?;
-        let config: NetworkConfig =
-            serde_json::from_str(config).map_err(|e| wrong(format!("header field \"{CONFIG_KEY}\": {e}")))?;
+            header.metadata().as_ref().and_then(|metadata| metadata.get(S::WEIGHTS_KEY)).ok_or_else(
+                || wrong(format!("its header has no \"{key}\": no weights of a {} of this program", S::NAME)),
+            )?;
+        let config: S =
+            serde_json::from_str(config).map_err(|e| wrong(format!("header field \"{key}\": {e}")))?;
         config.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
-        let layout = layout(&config);
         let mut parameters = BTreeMap::new();
-        for (name, shape) in layout {
+        for (name, shape) in config.arrays() {
             let view = tensors.tensor(&name).map_err(|_| wrong(format!("array {name} is missing")))?;
             if view.dtype() != Dtype::F32 || view.shape() != shape {
                 let (dtype, found) = (view.dtype(), view.shape());
@@ -150,36 +149,14 @@ impl Weights {
     }
 }
 
-/// Names and shapes of a network's arrays.
-fn layout(config: &NetworkConfig) -> Vec<(String, Vec<usize>)> {
-    let mut arrays = Vec::new();
-    let block = |arrays: &mut Vec<_>, name: String, input: usize, output: usize| {
-        for (index, channels) in [input, output].into_iter().enumerate() {
-            arrays.push((format!("{name}.{index}.weight"), vec![output, channels, 3, 3]));
-            for part in ["gamma", "beta", "running_mean", "running_var"] {
-                arrays.push((format!("{name}.{index}.{part}"), vec![output]));
-            }
-        }
-    };
-    let widths = &config.widths;
-    for (level, &width) in widths.iter().enumerate() {
-        let input = if level == 0 { 1 } else { widths[level - 1] };
-        block(&mut arrays, format!("down.{level}"), input, width);
-    }
-    for level in 0..widths.len() - 1 {
-        // A 2×2 up-convolution of stride 2 is a 1×1 convolution to four times the channels.
-        arrays.push((format!("raise.{level}.weight"), vec![4 * widths[level], widths[level + 1], 1, 1]));
-        arrays.push((format!("raise.{level}.bias"), vec![4 * widths[level]]));
-        block(&mut arrays, format!("up.{level}"), 2 * widths[level], widths[level]);
-    }
-    arrays.push(("head.weight".to_owned(), vec![config.tasks.len(), widths[0], 1, 1]));
-    arrays.push(("head.bias".to_owned(), vec![config.tasks.len()]));
-    arrays
+/// The values of a tensor.
+pub(crate) fn numbers(tensor: Tensor<1>) -> Result<Vec<f32>, NetworkError> {
+    tensor.into_data().try_to_vec::<f32>().map_err(|e| NetworkError::Compute(format!("{e:?}")))
 }
 
 /// Where weights come from and what they are worth: written beside them as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelCard {
+pub struct ModelCard<S = NetworkConfig> {
     /// Name of the model.
     pub name: String,
     /// SHA-256 of the weights' file.
@@ -189,7 +166,7 @@ pub struct ModelCard {
     /// Number of learnt weights.
     pub learnt_weights: usize,
     /// Shape of the network.
-    pub network: NetworkConfig,
+    pub network: S,
     /// The recipe's name and hash, or the library's folder.
     pub trained_on: String,
     /// Hash of the resolved recipe.
@@ -243,13 +220,13 @@ mod tests {
         let good = Weights::new(NetworkConfig { widths: vec![2, 3], ..Default::default() }, 3).unwrap();
         let bytes = good.to_bytes().unwrap();
         for bad in [&b""[..], &b"text"[..], &[0xff; 64][..], &bytes[..bytes.len() / 2]] {
-            let message = Weights::from_bytes(bad, "w.safetensors").unwrap_err().to_string();
+            let message = <Weights>::from_bytes(bad, "w.safetensors").unwrap_err().to_string();
             assert!(message.starts_with("w.safetensors"), "{message}");
         }
         let mut nan = good.clone();
         nan.parameters_mut().next().unwrap().1.values[0] = f32::NAN;
         assert!(
-            Weights::from_bytes(&nan.to_bytes().unwrap(), "w").unwrap_err().to_string().contains("finite")
+            <Weights>::from_bytes(&nan.to_bytes().unwrap(), "w").unwrap_err().to_string().contains("finite")
         );
     }
 }

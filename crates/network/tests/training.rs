@@ -133,7 +133,7 @@ fn a_checkpoint_refuses_hostile_bytes() {
     let trainer = Trainer::new(config(3), "s".into(), &device).unwrap();
     let bytes = trainer.state().to_bytes().unwrap();
     for bad in [&b""[..], &[7; 100][..], &bytes[..bytes.len() - 9]] {
-        assert!(Checkpoint::from_bytes(bad, "c").is_err());
+        assert!(<Checkpoint>::from_bytes(bad, "c").is_err());
     }
     assert_eq!(&Checkpoint::from_bytes(&bytes, "c").unwrap(), trainer.state());
 }
