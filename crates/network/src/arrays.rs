@@ -108,13 +108,24 @@ impl Arrays {
 
     /// Down through `levels` levels and up again to level `top`: two convolutions a level and
     /// direction, poolings, up-convolutions and skip connections.
+    ///
+    /// # Errors
+    /// When the input has not one channel or its sides can't be halved so often.
     pub(crate) fn trunk(
         &self,
         levels: usize,
         top: usize,
         input: Tensor<4>,
         statistics: &mut Statistics,
-    ) -> Tensor<4> {
+    ) -> Result<Tensor<4>, NetworkError> {
+        let ([_, channels, height, width], stride) = (input.dims(), 1_usize << (levels - 1));
+        if channels != 1 || !height.is_multiple_of(stride) || !width.is_multiple_of(stride) {
+            return Err(NetworkError::Setting {
+                name: "network input",
+                value: format!("{channels} channels of {width} × {height} px"),
+                expected: "one channel with sides that are multiples of the network's stride",
+            });
+        }
         let mut block = |name: String, x, second| {
             let x = self.norm_relu(&format!("{name}.0"), x, second, statistics);
             self.norm_relu(&format!("{name}.1"), x, None, statistics)
@@ -139,7 +150,7 @@ impl Arrays {
                 None => block(name, raised, None),
             };
         }
-        x
+        Ok(x)
     }
 }
 

@@ -124,14 +124,7 @@ impl Batch {
     /// # Errors
     /// When there are none or their sizes differ.
     pub fn new(samples: &[TrainingSample], tasks: usize, device: &Device) -> Result<Self, NetworkError> {
-        let size = samples.first().map(|s| s.size);
-        let Some([height, width]) = size.filter(|size| samples.iter().all(|s| s.size == *size)) else {
-            return Err(NetworkError::Setting {
-                name: "batch",
-                value: format!("{} samples of different sizes", samples.len()),
-                expected: "at least one sample, all of one size",
-            });
-        };
+        let [height, width] = common_size(samples.iter().map(|s| s.size))?;
         let stack = |channels: usize, of: fn(&TrainingSample) -> &[f32]| {
             let values: Vec<f32> = samples.iter().flat_map(|s| of(s).iter().copied()).collect();
             Tensor::<4>::from_data(TensorData::new(values, [samples.len(), channels, height, width]), device)
@@ -142,6 +135,22 @@ impl Batch {
             weights: stack(tasks, |s| &s.weights),
         })
     }
+}
+
+/// The size that all samples have.
+///
+/// # Errors
+/// When there are none or their sizes differ.
+pub(crate) fn common_size(
+    mut sizes: impl ExactSizeIterator<Item = [usize; 2]>,
+) -> Result<[usize; 2], NetworkError> {
+    let count = sizes.len();
+    let first = sizes.next();
+    first.filter(|first| sizes.all(|size| size == *first)).ok_or_else(|| NetworkError::Setting {
+        name: "batch",
+        value: format!("{count} samples of different sizes"),
+        expected: "at least one sample, all of one size",
+    })
 }
 
 /// What a worker hands over: the samples of one step.

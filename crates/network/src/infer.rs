@@ -127,7 +127,7 @@ fn tile_size(image: [usize; 2], most: usize, overlap: usize, stride: usize) -> (
 }
 
 /// Index of a sequence continued by reflection about its first and last element.
-fn reflect(index: isize, length: usize) -> usize {
+pub(crate) fn reflect(index: isize, length: usize) -> usize {
     if length <= 1 {
         return 0;
     }

@@ -1,8 +1,8 @@
-//! The U-Net that restores images and maps columns: its weights, its training on samples made on
-//! the fly, and its tiled inference.
+//! The U-Net that restores images and maps columns, and the Faster R-CNN that it is compared with:
+//! their weights, their training on samples made on the fly, and their tiled inference.
 //!
-//! What is kept is [`Weights`], a list of named arrays stored as safetensors; [`Unet`] is their
-//! executable form on a device. Nothing here prints: training reports through [`Observer`].
+//! What is kept is [`Weights`], a list of named arrays stored as safetensors; [`Unet`] and [`Detector`]
+//! are their executable forms on a device. Nothing here prints: training reports through [`Observer`].
 
 mod arrays;
 mod batch;

@@ -33,17 +33,8 @@ impl Unet {
     /// # Errors
     /// When the sides are no such multiples.
     pub fn forward(&self, input: Tensor<4>) -> Result<(Tensor<4>, Statistics), NetworkError> {
-        let [_, channels, height, width] = input.dims();
-        let stride = self.config.stride();
-        if channels != 1 || !height.is_multiple_of(stride) || !width.is_multiple_of(stride) {
-            return Err(NetworkError::Setting {
-                name: "network input",
-                value: format!("{channels} channels of {width} × {height} px"),
-                expected: "one channel with sides that are multiples of the network's stride",
-            });
-        }
         let mut statistics = Vec::new();
-        let x = self.arrays.trunk(self.config.widths.len(), 0, input, &mut statistics);
+        let x = self.arrays.trunk(self.config.widths.len(), 0, input, &mut statistics)?;
         let output = conv2d_same(x, self.arrays.kernel("head"), Some(self.arrays.bias("head")));
         Ok((output, statistics))
     }

@@ -7,6 +7,9 @@ pub(crate) const LEVEL: usize = 1;
 /// Pixels of the image from one feature to the next.
 pub(crate) const CELL: usize = 1 << LEVEL;
 
+/// More weights than this are refused.
+const MAX_WEIGHTS: usize = 64_000_000;
+
 /// Shape of a Faster R-CNN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +69,10 @@ impl Shape for DetectorConfig {
         if !(1..=1024).contains(&self.hidden) {
             return wrong("hidden", self.hidden.to_string(), "1 to 1024");
         }
+        let count: usize = self.arrays().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        if count > MAX_WEIGHTS {
+            return wrong("weights", count.to_string(), "at most 64 million");
+        }
         Ok(())
     }
 
@@ -88,5 +95,26 @@ impl Shape for DetectorConfig {
 
     fn stride(&self) -> usize {
         self.trunk().stride()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_shapes_are_refused() {
+        let good = DetectorConfig::default();
+        assert!(good.check().is_ok());
+        for bad in [
+            DetectorConfig { widths: vec![16], ..good.clone() },
+            DetectorConfig { anchors: vec![], ..good.clone() },
+            DetectorConfig { anchors: vec![0], ..good.clone() },
+            DetectorConfig { pooled: 0, ..good.clone() },
+            DetectorConfig { hidden: 0, ..good.clone() },
+            DetectorConfig { widths: vec![1024, 1024], pooled: 32, hidden: 1024, ..good },
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@ use super::anchors::draw;
 use super::network::{HEAD_UNITS, Limits, judge, propose, select};
 use super::region::Region;
 use super::sample::DetectionSample;
+use crate::batch::common_size;
 use crate::shape::{Learner, Losses};
 use crate::{Arrays, NetworkError, TrainConfig};
 use adatom_imaging::SampleRng;
@@ -37,10 +38,12 @@ impl Learner for DetectorConfig {
         device: &Device,
     ) -> Result<Losses, NetworkError> {
         let network = &config.network;
+        let [height, width] = common_size(samples.iter().map(|s| s.size))?;
+        let images: Vec<f32> = samples.iter().flat_map(|s| s.input.iter().copied()).collect();
+        let images = TensorData::new(images, [samples.len(), 1, height, width]);
         let mut statistics = Vec::new();
-        let proposed = propose(&arrays, network, input(samples, device)?, &mut statistics)?;
-        let area: usize = samples.first().map_or(0, |s| s.size.iter().product());
-        let proposals = select(&proposed, network, Limits::new(f32::MIN, area))?;
+        let proposed = propose(&arrays, network, Tensor::from_data(images, device), &mut statistics)?;
+        let proposals = select(&proposed, network, Limits::new(f32::MIN, height * width))?;
         let mut rng = SampleRng::new(config.seed, CHOICE + step);
         let chosen = Chosen::new(samples, &proposals, &mut rng);
         let (first_chance, first_box) = first_stage(proposed.chance, proposed.deltas, samples, device);
@@ -49,20 +52,6 @@ impl Learner for DetectorConfig {
         let parts = Tensor::cat(vec![first_chance, first_box, second_chance, second_box], 0);
         Ok(Losses { parts, arrays, statistics })
     }
-}
-
-/// Images side by side.
-fn input(samples: &[DetectionSample], device: &Device) -> Result<Tensor<4>, NetworkError> {
-    let size = samples.first().map(|s| s.size);
-    let Some([height, width]) = size.filter(|size| samples.iter().all(|s| s.size == *size)) else {
-        return Err(NetworkError::Setting {
-            name: "batch",
-            value: format!("{} samples of different sizes", samples.len()),
-            expected: "at least one sample, all of one size",
-        });
-    };
-    let values: Vec<f32> = samples.iter().flat_map(|s| s.input.iter().copied()).collect();
-    Ok(Tensor::from_data(TensorData::new(values, [samples.len(), 1, height, width]), device))
 }
 
 /// The losses of the anchors: their chances and their boxes.

@@ -5,7 +5,7 @@ use super::region::{Region, by_score, suppress};
 use super::roi_align::roi_align;
 use crate::unet::Statistics;
 use crate::weights::numbers;
-use crate::{Arrays, NetworkError, Shape};
+use crate::{Arrays, NetworkError};
 use adatom_convolution::conv2d_same;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
@@ -32,16 +32,7 @@ pub(crate) fn propose(
     input: Tensor<4>,
     statistics: &mut Statistics,
 ) -> Result<Proposed, NetworkError> {
-    let [_, channels, height, width] = input.dims();
-    let stride = config.stride();
-    if channels != 1 || !height.is_multiple_of(stride) || !width.is_multiple_of(stride) {
-        return Err(NetworkError::Setting {
-            name: "network input",
-            value: format!("{channels} channels of {width} × {height} px"),
-            expected: "one channel with sides that are multiples of the network's stride",
-        });
-    }
-    let features = arrays.trunk(config.widths.len(), LEVEL, input, statistics);
+    let features = arrays.trunk(config.widths.len(), LEVEL, input, statistics)?;
     let x = arrays.norm_relu("propose", features.clone(), None, statistics);
     let layer = |name: &str| conv2d_same(x.clone(), arrays.kernel(name), Some(arrays.bias(name)));
     Ok(Proposed { features, chance: layer("propose.chance"), deltas: layer("propose.box") })
@@ -76,7 +67,7 @@ pub(crate) fn select(
     let [batch, planes, rows, columns] = proposed.chance.dims();
     let anchors = Anchors { sides: &config.anchors, rows, columns };
     let values =
-        |x: &Tensor<4>, planes: usize| numbers(detached(x).reshape([batch * planes * rows * columns]));
+        |x: &Tensor<4>, planes: usize| numbers(x.clone().detach().reshape([batch * planes * rows * columns]));
     let (chance, deltas) = (values(&proposed.chance, planes)?, values(&proposed.deltas, 4 * planes)?);
     let count = anchors.len();
     let (height, width) = ((CELL * rows) as f32, (CELL * columns) as f32);
@@ -120,9 +111,4 @@ pub(crate) fn judge(
     let x = relu(layer("head.0", x));
     let x = relu(layer("head.1", x));
     (layer("head.chance", x.clone()).reshape([regions.len()]), layer("head.box", x))
-}
-
-/// The values of a tensor that may be differentiated.
-fn detached(x: &Tensor<4>) -> Tensor<4> {
-    x.clone().detach()
 }
