@@ -55,3 +55,23 @@ pub fn evaluate_detector(
     };
     evaluate_by(generator, count, weights.hash()?, see, progress)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Model, read_detector};
+    use adatom_library::Recipe;
+
+    #[test]
+    fn the_detector_that_comes_along_belongs_to_its_card_and_finds_columns() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../weights/faster-rcnn.safetensors");
+        let weights = read_detector(path.as_ref()).unwrap().weights;
+        let model = Model::built_in().unwrap().open(DeviceChoice::Cpu).unwrap();
+        let generator = Generator::new(Recipe::open("paper").unwrap(), 2).unwrap();
+        let settings = LocateSettings { threshold: 0.5, ..LocateSettings::default() };
+        let cpu = DeviceChoice::Cpu;
+        let result = evaluate_detector(&generator, 2, &weights, cpu, &model, &settings, &mut |_| {}).unwrap();
+        assert!(result.overall.f1 > 0.9, "{}", result.overall.f1);
+        assert!(std::fs::metadata(path).unwrap().len() < 3_000_000);
+    }
+}

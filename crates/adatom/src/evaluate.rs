@@ -48,7 +48,7 @@ pub struct SampleResult {
     pub structure: String,
     /// PSNR of the noisy image \[dB\].
     pub psnr_in_db: f64,
-    /// PSNR of the denoised image \[dB\].
+    /// PSNR of the denoised image \[dB\]; no number for a detector.
     pub psnr_out_db: f64,
     /// Columns that had to be found.
     pub columns: usize,
@@ -87,7 +87,7 @@ pub struct Group {
     pub rmse_sigma: f64,
     /// PSNR of the noisy image \[dB\].
     pub psnr_in_db: f64,
-    /// PSNR of the denoised image \[dB\].
+    /// PSNR of the denoised image \[dB\]; no number for a detector.
     pub psnr_out_db: f64,
     /// Columns that had to be found.
     pub columns: usize,

@@ -13,11 +13,13 @@ const TILE: usize = 640;
 /// Detections less likely than this are not given.
 const LEAST_SCORE: f32 = 0.02;
 /// Least logit of a proposal.
-const LEAST_CHANCE: f32 = -4.0;
+const LEAST_CHANCE: f32 = -2.5;
+/// Pixels of an image for each proposal at most: enough for columns 7 px apart.
+const DENSE: usize = 20;
 /// Regions judged at a time.
 const AT_ONCE: usize = 512;
 /// Columns that overlap by more are one.
-const SAME_COLUMN: f32 = 0.45;
+const SAME_COLUMN: f32 = 0.3;
 
 /// A column as the detector sees it, in pixels of the image that it was given.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,7 +136,7 @@ impl Detector {
         let input = TensorData::new(input, [1, 1, rows.length, columns.length]);
         let input = Tensor::<4>::from_data(input, &self.device);
         let proposed = propose(&self.arrays, &self.config, input, &mut Vec::new())?;
-        let limits = Limits::new(LEAST_CHANCE, rows.length * columns.length);
+        let limits = Limits::new(LEAST_CHANCE, rows.length * columns.length, DENSE);
         let proposals: Vec<(usize, Region)> =
             select(&proposed, &self.config, limits)?.into_iter().flatten().map(|r| (0, r)).collect();
         for regions in proposals.chunks(AT_ONCE) {

@@ -9,6 +9,8 @@ use crate::{Arrays, NetworkError, TrainConfig};
 use adatom_imaging::SampleRng;
 use burn::tensor::{Device, Tensor, TensorData};
 
+/// Pixels of an image for each proposal that is considered.
+const SPARSE: usize = 64;
 /// Proposals of an image that are learnt from, and how many of them may be columns.
 const LEARNT: usize = 64;
 const COLUMNS: usize = 32;
@@ -43,7 +45,7 @@ impl Learner for DetectorConfig {
         let images = TensorData::new(images, [samples.len(), 1, height, width]);
         let mut statistics = Vec::new();
         let proposed = propose(&arrays, network, Tensor::from_data(images, device), &mut statistics)?;
-        let proposals = select(&proposed, network, Limits::new(f32::MIN, height * width))?;
+        let proposals = select(&proposed, network, Limits::new(f32::MIN, height * width, SPARSE))?;
         let mut rng = SampleRng::new(config.seed, CHOICE + step);
         let chosen = Chosen::new(samples, &proposals, &mut rng);
         let (first_chance, first_box) = first_stage(proposed.chance, proposed.deltas, samples, device);

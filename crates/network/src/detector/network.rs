@@ -50,11 +50,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Area of an image for each proposal at most, and for each anchor looked at \[px²\].
-    const AREA: (usize, usize) = (64, 12);
-
-    pub(crate) fn new(least: f32, area: usize) -> Self {
-        Self { least, looked_at: area / Self::AREA.1, kept: area / Self::AREA.0 }
+    /// A proposal for so many pixels of an area, and five times as many anchors.
+    pub(crate) fn new(least: f32, area: usize, pixels: usize) -> Self {
+        let kept = area.div_ceil(pixels);
+        Self { least, looked_at: 5 * kept, kept }
     }
 }
 
