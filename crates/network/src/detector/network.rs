@@ -50,10 +50,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// A proposal for so many pixels of an area, and five times as many anchors.
+    /// A proposal for so many pixels of an area, of some five anchors each.
     pub(crate) fn new(least: f32, area: usize, pixels: usize) -> Self {
         let kept = area.div_ceil(pixels);
-        Self { least, looked_at: 5 * kept, kept }
+        Self { least, looked_at: 16 * kept / 3, kept }
     }
 }
 
