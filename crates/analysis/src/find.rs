@@ -1,15 +1,16 @@
-use crate::cell::{self, Change};
-use crate::fit::{self, Fit, Observation};
+use crate::assign::Assigned;
+use crate::cell;
+use crate::fit::Fit;
 use crate::grid::Grid;
 use crate::seeds::seed_vectors;
 use crate::translations::{Scale, improve};
-use crate::{AnalysisError, Lattice, Place, Site, Vector, sites, superlattice, walk};
+use crate::{AnalysisError, Lattice, Place, Site, Vector, superlattice};
 use serde::{Deserialize, Serialize};
 
 /// Fewer columns are no lattice.
 const FEWEST: usize = 12;
-/// Columns of one sublattice from which on it is more than an accident.
-const CORE: usize = 6;
+/// How often a better cell is looked for.
+const ROUNDS: usize = 3;
 
 /// How a lattice is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl LatticeSettings {
 
 /// Finds the lattice of columns at `positions` (x to the right, y down, any unit), whatever their
 /// motif. `brightness`, one number a column on any scale, tells apart columns that are equal but
-/// for their brightness: cells up to six times the geometric one are considered.
+/// for their brightness: cells up to eight times the geometric one are considered.
 ///
 /// Vectors that bring columns onto columns are looked for among the clusters of differences of
 /// near columns; the two shortest that hold as often as the best span the cell. Steps by them from
@@ -84,23 +85,34 @@ pub fn find_lattice(
         None => seed_vectors(&points, &grid, &scale)?,
         Some((a, b)) => vec![(improve(a, &points, &grid, &scale), improve(b, &points, &grid, &scale))],
     };
-    // More sites place more columns, but not on that account.
-    let worth = |found: &Assigned| found.count() as f64 / (found.sites as f64).sqrt();
-    let tried = vectors.into_iter().map(|pair| assign(&points, &grid, &scale, pair));
-    let best = tried.reduce(|p, q| match (&p, &q) {
-        (Ok(before), Ok(now)) if worth(now) > worth(before) => q,
-        (Err(_), Ok(_)) => q,
-        _ => p,
-    });
-    let mut found = best.unwrap_or(Err(AnalysisError::NoLattice { best: 0.0 }))?;
+    let none = AnalysisError::NoLattice { best: 0.0 };
+    let assigned = |pair| Assigned::by_walking(&points, &grid, &scale, pair);
+    let mut found = vectors.into_iter().filter_map(assigned).reduce(|p, q| better(p, q, &scale));
+    if settings.guess.is_none() {
+        for _ in 0..ROUNDS {
+            let Some(before) = found else { break };
+            let (places, others) = (before.sites, before.other_cells(&points, scale.tolerance));
+            let area = before.fit.a.cross(before.fit.b);
+            let now = others.into_iter().filter_map(assigned).fold(before, |p, q| better(p, q, &scale));
+            let same = now.sites == places && now.fit.a.cross(now.fit.b) == area;
+            found = Some(now);
+            if same {
+                break;
+            }
+        }
+    }
+    let mut found = found.ok_or(none.clone())?;
     if settings.guess.is_none() {
         if let Some(brightness) = brightness {
-            let (places, vectors) = (&found.places, (found.fit.a, found.fit.b));
-            let form = superlattice::by_brightness(&points, places, found.sites, brightness, vectors);
-            found = found.enlarged(&points, form)?;
+            let vectors = (found.fit.a, found.fit.b);
+            let seen = [brightness.to_vec()];
+            if let Some(form) = superlattice::larger_cell(&points, &found.places, found.sites, &seen, vectors)
+            {
+                found = found.enlarged(&points, form).ok_or(none.clone())?;
+            }
         }
         let names = cell::conventional_names(found.fit.a, found.fit.b);
-        found = found.renamed(&points, names)?;
+        found = found.renamed(&points, names).ok_or(none)?;
     }
     let lattice = found.lattice(&points, brightness);
     let fitted = lattice.fitted();
@@ -110,69 +122,12 @@ pub fn find_lattice(
     Ok(lattice)
 }
 
-/// Places of columns and the lattice fitted to them.
-struct Assigned {
-    places: Vec<Option<Place>>,
-    sites: usize,
-    fit: Fit,
-}
-
-fn assign(
-    points: &[Vector],
-    grid: &Grid,
-    scale: &Scale,
-    vectors: (Vector, Vector),
-) -> Result<Assigned, AnalysisError> {
-    let core = walk::largest_sublattice(points, grid, scale.tolerance, vectors);
-    let none = || AnalysisError::NoLattice { best: core.len() as f64 / points.len() as f64 };
-    if core.len() < CORE {
-        return Err(none());
-    }
-    let motif = sites::motif(points, &core, scale.tolerance);
-    Assigned::new(points, motif.places, motif.sites).ok_or_else(none)
+fn better(p: Assigned, q: Assigned, scale: &Scale) -> Assigned {
+    if q.evidence(scale) > p.evidence(scale) { q } else { p }
 }
 
 impl Assigned {
-    fn new(points: &[Vector], places: Vec<Option<Place>>, sites: usize) -> Option<Self> {
-        let observations: Vec<Observation> = places
-            .iter()
-            .zip(points)
-            .filter_map(|(place, at)| {
-                place.map(|p| Observation { i: f64::from(p.i), j: f64::from(p.j), site: p.site, at: *at })
-            })
-            .collect();
-        let fit = fit::fit(&observations, sites)?;
-        Some(Self { places, sites, fit })
-    }
-
-    /// Columns that have a place.
-    fn count(&self) -> usize {
-        self.places.iter().flatten().count()
-    }
-
-    /// In a larger cell; see [`superlattice::in_cell`].
-    fn enlarged(self, points: &[Vector], form: Change) -> Result<Self, AnalysisError> {
-        if form == cell::SAME {
-            return Ok(self);
-        }
-        let sites = self.sites * (form[0][0] * form[1][1]) as usize;
-        let places = self.places.into_iter().map(|p| p.map(|p| superlattice::in_cell(p, form))).collect();
-        Self::new(points, places, sites).ok_or(AnalysisError::NoLattice { best: 0.0 })
-    }
-
-    /// With other vectors of the same lattice.
-    fn renamed(self, points: &[Vector], [p, q]: Change) -> Result<Self, AnalysisError> {
-        // Indices along the new vectors: the inverse of a matrix of determinant ±1.
-        let determinant = p[0] * q[1] - p[1] * q[0];
-        let rename = |place: Place| Place {
-            i: determinant * (place.i * q[1] - place.j * q[0]),
-            j: determinant * (place.j * p[0] - place.i * p[1]),
-            ..place
-        };
-        let places = self.places.into_iter().map(|place| place.map(rename)).collect();
-        Self::new(points, places, self.sites).ok_or(AnalysisError::NoLattice { best: 0.0 })
-    }
-
+    /// As it is given back: sites in order, the origin in the middle.
     fn lattice(self, points: &[Vector], brightness: Option<&[f64]>) -> Lattice {
         let Fit { a, b, ref offsets, sigma } = self.fit;
         let mut counts = vec![(0, 0.0); self.sites];

@@ -25,7 +25,8 @@ pub(crate) struct Fit {
     pub a: Vector,
     pub b: Vector,
     pub offsets: Vec<Vector>,
-    /// Robust standard deviation of the residuals, per coordinate.
+    /// Robust standard deviation of the residuals, per coordinate, with the degrees of freedom that
+    /// are left.
     pub sigma: f64,
 }
 
@@ -39,13 +40,15 @@ impl Fit {
 /// the observations lie on one line or a site has none.
 pub(crate) fn fit(observations: &[Observation], sites: usize) -> Option<Fit> {
     let mut weights = vec![1.0; observations.len()];
+    let (count, taken) = (observations.len() as f64, sites as f64 + 2.0);
+    let freedom = (count / (count - taken).max(1.0)).sqrt();
     let mut result = None;
     for _ in 0..ROUNDS {
         let fitted = weighted(observations, sites, &weights)?;
         let lengths: Vec<f64> = observations.iter().map(|o| fitted.residual(o).length()).collect();
         let mut sorted = lengths.clone();
         let middle = sorted.len() / 2;
-        let sigma = MEDIAN_LENGTH * *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let sigma = freedom * MEDIAN_LENGTH * *sorted.select_nth_unstable_by(middle, f64::total_cmp).1;
         // Exact positions leave rounding errors, which no weight should be made of.
         let limit = CUT * sigma + 1e-9 * (fitted.a.length() + fitted.b.length());
         for (weight, length) in weights.iter_mut().zip(&lengths) {

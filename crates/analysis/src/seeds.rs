@@ -8,7 +8,7 @@ use crate::{AnalysisError, Vector};
 /// Columns of a patch.
 const PATCH: usize = 150;
 /// Columns of the sample of all.
-const SAMPLE: usize = 2500;
+const SAMPLE: usize = 1000;
 /// Parts of the field's width and height at which patches lie.
 const AT: [f64; 3] = [0.2, 0.5, 0.8];
 
@@ -19,25 +19,21 @@ pub(crate) fn seed_vectors(
     grid: &Grid,
     scale: &Scale,
 ) -> Result<Vec<(Vector, Vector)>, AnalysisError> {
-    let whole = shortest_translations(points, grid, scale, &sample(points.len(), SAMPLE));
     let mut pairs: Vec<(Vector, Vector)> = Vec::new();
-    for patch in patches(points) {
-        if let Ok((a, b)) = shortest_translations(points, grid, scale, &patch) {
-            let known = |&(p, q): &(Vector, Vector)| same_lattice((a, b), (p, q), scale.tolerance);
-            if !pairs.iter().any(known) {
-                pairs.push((a, b));
-            }
+    let mut add = |pair: (Vector, Vector)| {
+        if !pairs.iter().any(|known| same_lattice(pair, *known, scale.tolerance)) {
+            pairs.push(pair);
         }
-    }
-    match whole {
-        Ok(pair) => {
-            if !pairs.iter().any(|known| same_lattice(pair, *known, scale.tolerance)) {
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
+    };
+    let seek = |columns: &[usize], narrowed| shortest_translations(points, grid, scale, columns, narrowed);
+    patches(points).iter().filter_map(|patch| seek(patch, true).ok()).for_each(&mut add);
+    let all = sample(points.len(), SAMPLE);
+    let whole = seek(&all, true).map(&mut add);
+    // Few columns may look narrower than they are.
+    let wide = if points.len() <= PATCH { seek(&all, false).map(&mut add) } else { whole.clone() };
+    match wide {
         Err(error) if pairs.is_empty() => Err(error),
-        Err(_) => Ok(pairs),
+        _ => Ok(pairs),
     }
 }
 

@@ -161,21 +161,26 @@ fn clusters(indexed: &[Indexed], first: usize, tolerance: f64) -> Vec<Cluster> {
     indexed.iter().for_each(|column| add(&mut clusters, column, true));
     // What one site's columns began twice becomes one, and all are counted again.
     let scale = indexed.first().map(|c| (c.a, c.b));
-    for _ in 0..2 {
+    let merged = |mut clusters: Vec<Cluster>| {
         clusters[1..].sort_by(|p, q| q.count.total_cmp(&p.count));
         let mut kept: Vec<Cluster> = Vec::new();
         for cluster in clusters {
-            let apart = |k: &Cluster| {
-                scale.is_none_or(|(a, b)| distance(k.at - cluster.at, a, b) > APART * tolerance)
+            let close = |k: &&mut Cluster| {
+                scale.is_some_and(|(a, b)| distance(k.at - cluster.at, a, b) < APART * tolerance)
             };
-            if kept.iter().all(apart) {
-                kept.push(Cluster { count: if kept.is_empty() { first as f64 } else { 1.0 }, ..cluster });
+            match kept.iter_mut().find(close) {
+                Some(same) => same.count += cluster.count,
+                None => kept.push(cluster),
             }
         }
-        indexed.iter().for_each(|column| add(&mut kept, column, false));
-        clusters = kept;
+        kept
+    };
+    for _ in 0..2 {
+        clusters = merged(clusters);
+        clusters.iter_mut().enumerate().for_each(|(n, c)| c.count = if n == 0 { first as f64 } else { 1.0 });
+        indexed.iter().for_each(|column| add(&mut clusters, column, false));
     }
-    let mut kept = clusters;
+    let mut kept = merged(clusters);
     kept.retain(|cluster| cluster.count >= OCCUPIED * first as f64);
     let origin = kept.first().map_or(Vector::default(), |c| c.at);
     for cluster in &mut kept {

@@ -14,7 +14,7 @@ const AROUND: usize = 12;
 /// Columns on which a guess is tried.
 const SAMPLE: usize = 2500;
 /// Columns whose neighbours are counted for the scale.
-const SCALE_SAMPLE: usize = 300;
+const SCALE_SAMPLE: usize = 120;
 /// Clusters of differences that are tried.
 const CANDIDATES: usize = 150;
 /// Bins of the histogram of differences in the tolerance.
@@ -24,6 +24,8 @@ const FAINT: f64 = 0.15;
 /// A translation is one of the lattice when it holds for this part of those for which the best
 /// holds, give or take a standard error. Vectors of a motif hold for half of the columns or less.
 const EQUAL: f64 = 0.85;
+/// Parts of the tolerance that are tried.
+const NARROWED: [f64; 5] = [0.15, 0.25, 0.35, 0.5, 0.7];
 /// Part of the columns that must have a place inside the crystal one translation on.
 const INSIDE: f64 = 0.25;
 /// A gap in the ring of neighbours wider than this is the crystal's rim [rad].
@@ -50,7 +52,8 @@ impl Scale {
     /// `tolerance` as a part of the median distance to the nearest neighbour.
     pub fn new(points: &[Vector], tolerance: f64) -> Self {
         let of = sample(points.len(), SCALE_SAMPLE);
-        let wanted = [0, CLOSE - 1, AROUND.min(points.len() / 2), REACH.min(points.len() * 2 / 3)];
+        // From the farthest to the nearest, each among those before it.
+        let wanted = [REACH.min(points.len() * 2 / 3), AROUND.min(points.len() / 2), CLOSE - 1, 0];
         let mut lengths = [(); 4].map(|()| Vec::with_capacity(of.len()));
         let mut squared = Vec::with_capacity(points.len());
         for &i in &of {
@@ -62,9 +65,10 @@ impl Scale {
             for (rank, lengths) in wanted.iter().zip(&mut lengths) {
                 let rank = (*rank).min(squared.len() - 1);
                 lengths.push(squared.select_nth_unstable_by(rank, f64::total_cmp).1.sqrt());
+                squared.truncate(rank + 1);
             }
         }
-        let [nearest, close, around, reach] = lengths.map(|mut l| {
+        let [reach, around, close, nearest] = lengths.map(|mut l| {
             let middle = l.len() / 2;
             *l.select_nth_unstable_by(middle, f64::total_cmp).1
         });
@@ -81,15 +85,17 @@ impl Scale {
     }
 }
 
-/// The two shortest translations that bring `columns` onto columns as often as the best does.
+/// The two shortest translations that bring `columns` onto columns as often as the best does;
+/// `narrowed` as in [`Trial`].
 pub(crate) fn shortest_translations(
     points: &[Vector],
     grid: &Grid,
     scale: &Scale,
     columns: &[usize],
+    narrowed: bool,
 ) -> Result<(Vector, Vector), AnalysisError> {
     let candidates = clusters(points, grid, columns, scale);
-    let trial = Trial { points, grid, scale, candidates: candidates.len() };
+    let trial = Trial { points, grid, scale, candidates: candidates.len(), narrowed };
     let all = trial.equal_to_best(&candidates, columns);
     let Some(&first) = all.vectors.first() else { return Err(AnalysisError::NoLattice { best: all.best }) };
     // Among several grains, those columns that are of the first vector's.
@@ -97,8 +103,11 @@ pub(crate) fn shortest_translations(
     let members: Vec<usize> = columns.iter().copied().filter(|i| has(*i, first) || has(*i, -first)).collect();
     let own = trial.equal_to_best(&candidates, &members);
     let Some(&a) = own.vectors.first() else { return Err(AnalysisError::NoLattice { best: own.best }) };
-    let b = own.vectors.iter().find(|v| a.cross(**v).abs() > scale.least_area);
-    b.map(|b| (a, *b)).ok_or(AnalysisError::OneDirection { vector: a })
+    // A long second vector is blurred more by strain than the first, and compared with its like.
+    let off_line: Vec<Vector> =
+        candidates.iter().copied().filter(|v| a.cross(*v).abs() > scale.least_area).collect();
+    let second = trial.equal_to_best(&off_line, &members);
+    second.vectors.first().map(|b| (a, *b)).ok_or(AnalysisError::OneDirection { vector: a })
 }
 
 /// The translation close to a guess that brings most columns onto columns; the guess itself when
@@ -110,8 +119,8 @@ pub(crate) fn improve(guess: Vector, points: &[Vector], grid: &Grid, scale: &Sca
     let mut close = clusters(points, grid, &columns, &wide);
     close.extend(close.clone().iter().map(|v| -*v));
     close.retain(|v| (*v - guess).length() < NEAR * guess.length());
-    let trial = Trial { points, grid, scale: &wide, candidates: 1 };
-    let part = |v: &Vector| trial.hits(*v, &columns).1;
+    let trial = Trial { points, grid, scale: &wide, candidates: 1, narrowed: false };
+    let part = |v: &Vector| trial.held(*v, &columns).off.len();
     close.into_iter().map(|v| (part(&v), v)).max_by_key(|(hits, _)| *hits).map_or(guess, |(_, v)| v)
 }
 
@@ -196,28 +205,50 @@ struct Equal {
     best: f64,
 }
 
+/// How well a translation holds.
+struct Held {
+    vector: Vector,
+    /// Columns that have a place inside the crystal one translation on.
+    inside: usize,
+    /// How far off the columns there are, as a part of the tolerance, the nearest first.
+    off: Vec<f64>,
+}
+
+impl Held {
+    /// Part of the places that have a column within this part of the tolerance, and its standard
+    /// error with one success and one failure more (Agresti and Coull).
+    fn part(&self, narrowed: f64) -> (f64, f64) {
+        let hits = self.off.partition_point(|off| *off < narrowed) as f64;
+        let (count, likely) = (self.inside as f64 + 2.0, (hits + 1.0) / (self.inside as f64 + 2.0));
+        (hits / self.inside as f64, (likely * (1.0 - likely) / count).sqrt())
+    }
+}
+
 struct Trial<'a> {
     points: &'a [Vector],
     grid: &'a Grid,
     scale: &'a Scale,
     candidates: usize,
+    /// Whether the tolerance is narrowed as far as the best translation bears, which those of a
+    /// slightly smaller cell don't.
+    narrowed: bool,
 }
 
 impl Trial<'_> {
-    /// Columns that have a place inside the crystal one translation on, and those that have a
-    /// column there.
-    fn hits(&self, v: Vector, columns: &[usize]) -> (usize, usize) {
-        let (mut inside, mut hits) = (0, 0);
+    fn held(&self, vector: Vector, columns: &[usize]) -> Held {
+        let mut held = Held { vector, inside: 0, off: Vec::new() };
         for &i in columns {
-            let place = self.points[i] + v;
-            if self.grid.nearest(place, self.scale.tolerance).is_some() {
-                hits += 1;
-                inside += 1;
+            let place = self.points[i] + vector;
+            let nearest = self.grid.near(place, self.scale.tolerance).map(|n| n.1).min_by(f64::total_cmp);
+            if let Some(squared) = nearest {
+                held.off.push(squared.sqrt() / self.scale.tolerance);
+                held.inside += 1;
             } else if self.is_inside(place) {
-                inside += 1;
+                held.inside += 1;
             }
         }
-        (inside, hits)
+        held.off.sort_by(f64::total_cmp);
+        held
     }
 
     fn is_inside(&self, place: Vector) -> bool {
@@ -238,26 +269,34 @@ impl Trial<'_> {
     fn equal_to_best(&self, candidates: &[Vector], columns: &[usize]) -> Equal {
         let chance = self.scale.chance();
         let mut best = 0.0_f64;
-        let mut held: Vec<(f64, f64, Vector)> = Vec::new();
+        let mut all: Vec<Held> = Vec::new();
         for &v in candidates {
-            let (inside, hits) = self.hits(v, columns);
-            if (inside as f64) < INSIDE * columns.len() as f64 || inside == 0 {
+            let held = self.held(v, columns);
+            if (held.inside as f64) < INSIDE * columns.len() as f64 || held.inside == 0 {
                 continue;
             }
-            let part = hits as f64 / inside as f64;
+            let (part, _) = held.part(1.0);
             best = best.max(part);
             // Chernoff's bound of the binomial tail, for the most favourable of all candidates.
-            let surprise = inside as f64 * divergence(part, chance);
+            let surprise = held.inside as f64 * divergence(part, chance);
             if part > chance && surprise > ACCIDENT + (self.candidates as f64).ln() {
-                // Standard error with one success and one failure more (Agresti and Coull).
-                let (count, likely) = (inside as f64 + 2.0, (hits as f64 + 1.0) / (inside as f64 + 2.0));
-                held.push((part, (likely * (1.0 - likely) / count).sqrt(), v));
+                all.push(held);
             }
         }
-        let most = held.iter().map(|h| h.0 - h.1).fold(0.0, f64::max);
-        held.retain(|h| h.0 + h.1 >= EQUAL * most);
-        held.sort_by(|p, q| p.2.length().total_cmp(&q.2.length()));
-        Equal { vectors: held.into_iter().map(|h| h.2).collect(), best }
+        let surest = |narrowed: f64, errors: f64| {
+            let sure = |(part, error): (f64, f64)| part - errors * error;
+            all.iter().map(|h| sure(h.part(narrowed))).fold(0.0, f64::max)
+        };
+        let wide = surest(1.0, 1.0);
+        let mut narrow = NARROWED.into_iter().filter(|_| self.narrowed);
+        let narrowed = narrow.find(|n| surest(*n, 2.0) >= EQUAL * wide).unwrap_or(1.0);
+        let most = surest(narrowed, 1.0);
+        all.retain(|held| {
+            let (part, error) = held.part(narrowed);
+            part + error >= EQUAL * most
+        });
+        all.sort_by(|p, q| p.vector.length().total_cmp(&q.vector.length()));
+        Equal { vectors: all.into_iter().map(|h| h.vector).collect(), best }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Lattices found in simulated columns whose lattice is known.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -60,8 +61,7 @@ fn small_fields_have_lattices() {
             wrong.push((n, positions.len()));
         }
     }
-    println!("{wrong:?}");
-    assert!(wrong.len() <= 1, "{wrong:?}");
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
@@ -131,11 +131,32 @@ fn brightness_tells_the_sublattices_of_a_perovskite() {
     }
 }
 
+/// Cells with vectors that hold for most columns, or nearly for all.
+#[test]
+fn motifs_that_look_like_smaller_cells_are_not_taken_for_them() {
+    for (name, crystal, spacing) in [
+        ("kagome", Crystal::kagome(), 3.0),
+        ("layered", Crystal::layered(), 2.76),
+        ("long", Crystal::long(), 3.1),
+    ] {
+        for (noise, missing) in [(0.03, 0.05), (0.05, 0.05), (0.03, 0.2)] {
+            for n in 0..6_u32 {
+                let turned = crystal.turned(31.7 * f64::from(n));
+                let flaws = Flaws { noise: noise * spacing, missing, spurious: 0.03 };
+                let lattice = found(&turned, (60.0, 50.0), flaws, u64::from(n));
+                let close = same_lattice(turned.a, turned.b, pair(lattice.a), pair(lattice.b), 0.006);
+                assert!(close, "{name} {noise} {missing} {n}: {:?} {:?}", lattice.a, lattice.b);
+                assert_eq!(lattice.sites.len(), crystal.motif.len());
+            }
+        }
+    }
+}
+
 #[test]
 fn random_positions_are_refused() {
     let mut accepted = Vec::new();
     for count in [12, 20, 30, 50, 100, 300, 1000, 5000] {
-        for seed in 0..(if count > 500 { 4 } else { 60 }) {
+        for seed in 0..(if count > 200 { 3 } else { 60 }) {
             let mut random = Random(7_000 * seed + count);
             let side = 10.0 * (count as f64).sqrt();
             let positions: Vec<(f64, f64)> =
@@ -170,10 +191,10 @@ fn amorphous_arrangements_are_refused() {
 fn of_two_grains_the_larger_is_told() {
     let flaws = Flaws { noise: 0.25, missing: 0.03, spurious: 0.02 };
     let crystal = Crystal::simple((10.0, 0.0), (0.0, 10.0));
-    for (border, grain) in [(110.0, 45.0), (90.0, 0.0)] {
+    for border in [110.0, 90.0] {
         let (left, _) = columns(&crystal, (border, 200.0), flaws, 1);
         let (right, _) = columns(&crystal.turned(45.0), (200.0 - border, 200.0), flaws, 2);
-        let (own, other) = (if grain == 0.0 { left.len() } else { right.len() }, left.len());
+        let other = left.len();
         let both: Vec<(f64, f64)> =
             left.into_iter().chain(right.into_iter().map(|(x, y)| (x + border, y))).collect();
         let (settings, columns) = (LatticeSettings::default(), both.len());
@@ -184,7 +205,6 @@ fn of_two_grains_the_larger_is_told() {
                 assert!(same_lattice(larger.a, larger.b, pair(lattice.a), pair(lattice.b), 0.01));
                 let in_left = lattice.places[..other].iter().flatten().count();
                 let inside = if border > 100.0 { in_left } else { fitted - in_left };
-                println!("{fitted} of {columns}, {inside} inside, {own}");
                 assert!(inside as f64 > 0.95 * fitted as f64, "{inside} of {fitted}");
             }
             Ok(lattice) => panic!("{:?} {:?}", lattice.a, lattice.b),
@@ -306,9 +326,7 @@ fn twenty_thousand_columns_each_have_their_own_place() {
     let flaws = Flaws { noise: 0.04, missing: 0.02, spurious: 0.02 };
     let (positions, _) = columns(&Crystal::silicon().turned(8.0), (330.0, 316.0), flaws, 11);
     assert!(positions.len() > 19_000);
-    let start = std::time::Instant::now();
     let lattice = find_lattice(&positions, None, &LatticeSettings::default()).unwrap();
-    println!("{} columns in {:?}", positions.len(), start.elapsed());
     let mut places: Vec<_> = lattice.places.iter().flatten().collect();
     let fitted = places.len();
     places.sort();

@@ -48,6 +48,24 @@ impl Crystal {
         Self { a, b, motif: vec![(third, 2.0 * third, 1.0), (2.0 * third, third, 1.0)] }
     }
 
+    /// Three of the four points of a hexagonal lattice: half of a vector holds for two thirds.
+    pub fn kagome() -> Self {
+        let motif = vec![(0.0, 0.0, 1.0), (0.5, 0.0, 1.0), (0.0, 0.5, 1.0)];
+        Self { a: (6.0, 0.0), b: (-3.0, 27_f64.sqrt()), motif }
+    }
+
+    /// Six sites that all but make a lattice of a sixth of the cell, as layered perovskites do.
+    pub fn layered() -> Self {
+        let motif = [(0.0, 0.0), (0.5, 0.18), (0.0, 0.37), (0.5, 0.5), (0.0, 0.63), (0.5, 0.82)];
+        Self { a: (3.9, 0.0), b: (0.0, 11.7), motif: motif.map(|(u, v)| (u, v, 1.0)).to_vec() }
+    }
+
+    /// Five sites at no special places of a long oblique cell.
+    pub fn long() -> Self {
+        let motif = [(0.0, 0.0), (0.3, 0.21), (0.9, 0.43), (0.2, 0.62), (0.55, 0.8)];
+        Self { a: (3.0, 0.0), b: (0.7, 14.0), motif: motif.map(|(u, v)| (u, v, 1.0)).to_vec() }
+    }
+
     pub fn turned(&self, degrees: f64) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         let turn = |(x, y): (f64, f64)| (cos * x - sin * y, sin * x + cos * y);
