@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Vectors this close in length are equal choices.
 const EQUAL: f64 = 1.02;
 
+/// Vectors with slopes this close are equally near to the x axis.
+const EQUAL_SLOPE: f64 = 0.01;
+
 /// The shape of a lattice, whatever its motif.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,14 +51,14 @@ pub(crate) fn conventional_names(a: Vector, b: Vector) -> Change {
             pairs.push([long, third]);
         }
     }
-    let slope = |step: Step| {
-        let v = vector(step);
-        v.y.abs() / v.length()
-    };
-    let mut members: Vec<Step> = pairs.iter().flatten().copied().collect();
-    members.sort_by(|p, q| slope(*p).total_cmp(&slope(*q)));
-    let first = turned(members[0], vector(members[0]).x < 0.0);
-    let partners = pairs.iter().filter_map(|[p, q]| match members[0] {
+    let mut nearest = short;
+    for member in pairs.iter().flatten() {
+        if is_nearer_to_x(vector(*member), vector(nearest)) {
+            nearest = *member;
+        }
+    }
+    let first = turned(nearest, vector(nearest).x < 0.0);
+    let partners = pairs.iter().filter_map(|[p, q]| match nearest {
         m if m == *p => Some(*q),
         m if m == *q => Some(*p),
         _ => None,
@@ -64,6 +67,13 @@ pub(crate) fn conventional_names(a: Vector, b: Vector) -> Change {
         .map(|p| turned(p, vector(first).cross(vector(p)) < 0.0))
         .min_by(|p, q| vector(first).dot(vector(*p)).total_cmp(&vector(first).dot(vector(*q))));
     [first, partner.unwrap_or([-first[1], first[0]])]
+}
+
+/// Of two vectors as near as each other, the one that falls to the right.
+fn is_nearer_to_x(v: Vector, than: Vector) -> bool {
+    let slope = |v: Vector| v.y.abs() / v.length();
+    let less = slope(than) - slope(v);
+    if less.abs() < EQUAL_SLOPE { v.x * v.y > 0.0 && than.x * than.y < 0.0 } else { less > 0.0 }
 }
 
 fn turned(step: Step, turn: bool) -> Step {
@@ -114,8 +124,7 @@ pub(crate) fn rectangle(a: Vector, b: Vector, tolerance: f64) -> Option<Change> 
     if cosine(&best) >= tolerance {
         return None;
     }
-    let slope = |step: Step| vector(step).y.abs() / vector(step).length();
-    let [p, q] = if slope(best[0]) <= slope(best[1]) { best } else { [best[1], best[0]] };
+    let [p, q] = if is_nearer_to_x(vector(best[1]), vector(best[0])) { [best[1], best[0]] } else { best };
     let first = turned(p, vector(p).x < 0.0);
     Some([first, turned(q, vector(first).cross(vector(q)) < 0.0)])
 }
@@ -149,6 +158,16 @@ mod tests {
             let next = all.iter().find(|v| v.cross(shortest).abs() > 1e-6).unwrap();
             let lengths = (first.length().min(second.length()), first.length().max(second.length()));
             assert!(lengths.0 < 1.021 * shortest.length() && lengths.1 < 1.021 * next.length(), "{n}");
+        }
+    }
+
+    /// Three choices of a within a degree of noise: at 30° above, 30° below and across.
+    #[test]
+    fn equally_near_vectors_are_told_by_their_fall() {
+        for noise in [-0.2, 0.0, 0.2] {
+            let (p, q) = (polar(10.0, -30.0 + noise), polar(10.0, 90.0));
+            let [a, b] = conventional_names(p, q).map(|step| along(p, q, step));
+            assert!((a.angle_degrees() - 30.0).abs() < 0.5 && (b.angle_degrees() - 150.0).abs() < 0.5);
         }
     }
 

@@ -32,7 +32,8 @@ pub struct Site {
 /// A lattice with its motif, fitted to columns.
 ///
 /// The cell is primitive and a and b are the shortest such vectors, unless vectors were given. Of
-/// the shortest vectors a is the nearest to the image's x axis and points to the right; b lies
+/// the shortest vectors a is the nearest to the image's x axis (of two equally near, the one that
+/// falls) and points to the right; b lies
 /// clockwise from it on the screen (a × b > 0 with y down). Where two vectors of equal length
 /// (within 2 %) could be b, as in a hexagonal lattice, it is the one at the obtuse angle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,8 +44,9 @@ pub struct Lattice {
     pub a: Vector,
     /// Second vector, likewise.
     pub b: Vector,
-    /// The motif. With brightness the brightest site is the first, else the one from which the
-    /// others, each the nearest of its kind, lie most to the right.
+    /// The motif. With brightness the brightest site is the first; of sites that are as bright as
+    /// each other to a tenth of the brightest, the one from which the others, each the nearest of
+    /// its kind, lie most to the right.
     pub sites: Vec<Site>,
     /// Each column's place; `None` for those that don't fit.
     pub places: Vec<Option<Place>>,

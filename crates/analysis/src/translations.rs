@@ -28,6 +28,8 @@ const EQUAL: f64 = 0.85;
 const NARROWED: [f64; 5] = [0.15, 0.25, 0.35, 0.5, 0.7];
 /// Part of the columns that must have a place inside the crystal one translation on.
 const INSIDE: f64 = 0.25;
+/// With more of the columns than this there is one grain.
+const ONE_GRAIN: f64 = 0.9;
 /// A gap in the ring of neighbours wider than this is the crystal's rim [rad].
 const RIM: f64 = PI + 0.3;
 /// Logarithm of the chance below which a translation is no accident.
@@ -96,17 +98,19 @@ pub(crate) fn shortest_translations(
 ) -> Result<(Vector, Vector), AnalysisError> {
     let candidates = clusters(points, grid, columns, scale);
     let trial = Trial { points, grid, scale, candidates: candidates.len(), narrowed };
-    let all = trial.equal_to_best(&candidates, columns);
+    let tried = trial.tried(&candidates, columns);
+    let all = trial.equal_to_best(tried.iter());
     let Some(&first) = all.vectors.first() else { return Err(AnalysisError::NoLattice { best: all.best }) };
     // Among several grains, those columns that are of the first vector's.
     let has = |i: usize, v: Vector| grid.nearest(points[i] + v, scale.tolerance).is_some();
     let members: Vec<usize> = columns.iter().copied().filter(|i| has(*i, first) || has(*i, -first)).collect();
-    let own = trial.equal_to_best(&candidates, &members);
+    let one_grain = members.len() as f64 > ONE_GRAIN * columns.len() as f64;
+    let tried = if one_grain { tried } else { trial.tried(&candidates, &members) };
+    let own = trial.equal_to_best(tried.iter());
     let Some(&a) = own.vectors.first() else { return Err(AnalysisError::NoLattice { best: own.best }) };
     // A long second vector is blurred more by strain than the first, and compared with its like.
-    let off_line: Vec<Vector> =
-        candidates.iter().copied().filter(|v| a.cross(*v).abs() > scale.least_area).collect();
-    let second = trial.equal_to_best(&off_line, &members);
+    let off_line = tried.iter().filter(|held| a.cross(held.vector).abs() > scale.least_area);
+    let second = trial.equal_to_best(off_line);
     second.vectors.first().map(|b| (a, *b)).ok_or(AnalysisError::OneDirection { vector: a })
 }
 
@@ -266,15 +270,17 @@ impl Trial<'_> {
         angles.windows(2).map(|pair| pair[1] - pair[0]).fold(across, f64::max) < RIM
     }
 
-    fn equal_to_best(&self, candidates: &[Vector], columns: &[usize]) -> Equal {
+    /// How well the candidates hold that have enough places inside the crystal.
+    fn tried(&self, candidates: &[Vector], columns: &[usize]) -> Vec<Held> {
+        let enough = |held: &Held| held.inside as f64 >= (INSIDE * columns.len() as f64).max(1.0);
+        candidates.iter().map(|v| self.held(*v, columns)).filter(enough).collect()
+    }
+
+    fn equal_to_best<'h>(&self, tried: impl Iterator<Item = &'h Held>) -> Equal {
         let chance = self.scale.chance();
         let mut best = 0.0_f64;
-        let mut all: Vec<Held> = Vec::new();
-        for &v in candidates {
-            let held = self.held(v, columns);
-            if (held.inside as f64) < INSIDE * columns.len() as f64 || held.inside == 0 {
-                continue;
-            }
+        let mut all: Vec<&Held> = Vec::new();
+        for held in tried {
             let (part, _) = held.part(1.0);
             best = best.max(part);
             // Chernoff's bound of the binomial tail, for the most favourable of all candidates.

@@ -79,6 +79,10 @@ fn silicon_110_is_primitive_and_has_a_rectangle() {
         let axes = lattice.axes(0.03).map(|step| lattice.vector(step).length());
         let (short, long) = (axes[0].min(axes[1]), axes[0].max(axes[1]));
         assert!((long / 5.431 - 1.0).abs() < 0.003 && (short / 3.8403 - 1.0).abs() < 0.003, "{axes:?}");
+        // Brightness that is noise changes nothing, not even the sites' order.
+        let (positions, brightness) = columns(&turned, (70.0, 60.0), flaws, u64::from(n));
+        let bright = find_lattice(&positions, Some(&brightness), &LatticeSettings::default()).unwrap();
+        assert_eq!(bright.places, lattice.places);
         // The motif is a quarter of the long side, to the right as the first site is on the left.
         let second = lattice.a * lattice.sites[1].u + lattice.b * lattice.sites[1].v;
         let nearest = (-1..=1)
