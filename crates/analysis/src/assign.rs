@@ -67,10 +67,10 @@ impl Assigned {
         self.places.iter().flatten().count()
     }
 
-    /// Bits, in units of e, that the lattice saves in telling where the columns are (minimum
-    /// description length): a column within σ of its place instead of anywhere in the area of a place, less
-    /// which places are empty, less the numbers that the lattice itself takes. So a cell that is too small has
-    /// a large σ or empty places, one too large has too many sites.
+    /// What the lattice saves in telling where the columns are, in nats (minimum description
+    /// length): a column is within σ of its place instead of anywhere in the area of a place, less
+    /// which places are empty, less the numbers that the lattice itself takes. So a cell that is
+    /// too small has a large σ or empty places, one too large has too many sites.
     pub fn evidence(&self, scale: &Scale) -> f64 {
         let fitted = self.count() as f64;
         let area = self.fit.a.cross(self.fit.b).abs() / self.sites as f64;

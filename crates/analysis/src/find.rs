@@ -53,15 +53,18 @@ impl LatticeSettings {
 /// near columns, in several patches of the field; the two shortest that hold as often as the best
 /// span the cell. Steps by them from column to column give whole indices to one sublattice, which
 /// bears slow strain; the others follow from it, and Tukey's biweight fits all together. Of several
-/// cells, larger and smaller ones among them, the one counts that tells most of the columns by the least
-/// description. Regular displacements are told from noise when they explain a quarter of the scatter.
+/// cells, larger and smaller ones among them, the one counts that tells most of the columns by the
+/// least description. Regular displacements are told from noise when they explain a quarter of the
+/// scatter. Grains turned by less than some 10° are walked across like a bent crystal; a smaller
+/// tolerance keeps them apart.
 ///
 /// # Errors
 ///
 /// [`AnalysisError::TooFewColumns`] below 12 columns, [`AnalysisError::NoLattice`] when no
 /// translation holds more often than chance, [`AnalysisError::OneDirection`] for a single row,
 /// [`AnalysisError::PartOnly`] with the lattice of the largest grain when less than
-/// [`LatticeSettings::least_part`] of the columns fit (those left over give the next grain's), and what is wrong with settings or arrays.
+/// [`LatticeSettings::least_part`] of the columns fit (those left over give the next grain's), and
+/// what is wrong with settings or arrays.
 pub fn find_lattice(
     positions: &[(f64, f64)],
     brightness: Option<&[f64]>,

@@ -14,18 +14,12 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// Cells of about `size`, larger where the points lie so scattered that most would be empty.
+    /// Cells of about `size`, larger where most would be empty. Points far outside of the field of
+    /// most are in the cells of its rim.
     pub fn new(points: &[Vector], size: f64) -> Self {
-        let fold = |start: f64, pick: fn(f64, f64) -> f64, of: fn(&Vector) -> f64| {
-            points.iter().map(of).fold(start, pick)
-        };
-        let corner = if points.is_empty() {
-            Vector::default()
-        } else {
-            Vector::new(fold(f64::INFINITY, f64::min, |p| p.x), fold(f64::INFINITY, f64::min, |p| p.y))
-        };
-        let width = fold(corner.x, f64::max, |p| p.x) - corner.x;
-        let height = fold(corner.y, f64::max, |p| p.y) - corner.y;
+        let (left, width) = field(points.iter().map(|p| p.x).collect());
+        let (top, height) = field(points.iter().map(|p| p.y).collect());
+        let corner = Vector::new(left, top);
         let most = (8 * points.len() + 64) as f64;
         let mut size = size.max(f64::MIN_POSITIVE);
         while (width / size + 1.0) * (height / size + 1.0) > most {
@@ -33,7 +27,7 @@ impl Grid {
         }
         let (columns, rows) = ((width / size) as usize + 1, (height / size) as usize + 1);
         let cell =
-            |p: &Vector| ((p.y - corner.y) / size) as usize * columns + ((p.x - corner.x) / size) as usize;
+            |p: &Vector| slot(p.y - corner.y, size, rows) * columns + slot(p.x - corner.x, size, columns);
         let mut starts = vec![0; columns * rows + 1];
         points.iter().for_each(|p| starts[cell(p) + 1] += 1);
         (0..columns * rows).for_each(|i| starts[i + 1] += starts[i]);
@@ -50,19 +44,17 @@ impl Grid {
     /// Indices of the points closer to `place` than `radius`, with their squared distances.
     pub fn near(&self, place: Vector, radius: f64) -> impl Iterator<Item = (usize, f64)> + '_ {
         let span = |centre: f64, count: usize| {
-            let low = ((centre - radius) / self.size).floor().max(0.0) as usize;
-            let high = ((centre + radius) / self.size).floor();
-            low..if high < 0.0 { 0 } else { (high as usize + 1).min(count) }
+            (slot(centre - radius, self.size, count), slot(centre + radius, self.size, count))
         };
-        let across = span(place.x - self.corner.x, self.columns);
-        let down = span(place.y - self.corner.y, self.rows);
-        down.flat_map(move |row| {
-            let line = row * self.columns;
-            let (low, high) = (across.start.min(across.end), across.end);
-            self.members[self.starts[line + low]..self.starts[line + high]].iter().copied()
-        })
-        .map(move |index| (index, (self.points[index] - place).dot(self.points[index] - place)))
-        .filter(move |(_, squared)| *squared < radius * radius)
+        let (left, right) = span(place.x - self.corner.x, self.columns);
+        let (top, bottom) = span(place.y - self.corner.y, self.rows);
+        (top..=bottom)
+            .flat_map(move |row| {
+                let line = row * self.columns;
+                self.members[self.starts[line + left]..self.starts[line + right + 1]].iter().copied()
+            })
+            .map(move |index| (index, (self.points[index] - place).dot(self.points[index] - place)))
+            .filter(move |(_, squared)| *squared < radius * radius)
     }
 
     /// The point nearest to `place` within `radius`.
@@ -71,6 +63,22 @@ impl Grid {
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)))
             .map(|(index, _)| index)
     }
+}
+
+/// The cell of a distance from the first one's edge.
+fn slot(distance: f64, size: f64, count: usize) -> usize {
+    ((distance / size) as usize).min(count - 1)
+}
+
+/// Start and length of the range in which nearly all values are.
+fn field(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return (0.0, 0.0) };
+    let rank = (values.len() - 1) / 20;
+    let (early, late) = (values[rank], values[values.len() - 1 - rank]);
+    let beyond = 0.25 * (late - early);
+    let start = low.max(early - beyond);
+    (start, high.min(late + beyond) - start)
 }
 
 #[cfg(test)]

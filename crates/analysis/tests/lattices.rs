@@ -210,11 +210,38 @@ fn of_two_grains_the_larger_is_told() {
                 let in_left = lattice.places[..other].iter().flatten().count();
                 let inside = if border > 100.0 { in_left } else { fitted - in_left };
                 assert!(inside as f64 > 0.95 * fitted as f64, "{inside} of {fitted}");
+                // Those left over are the other grain's.
+                let rest: Vec<(f64, f64)> = both
+                    .iter()
+                    .zip(&lattice.places)
+                    .filter(|(_, place)| place.is_none())
+                    .map(|(position, _)| *position)
+                    .collect();
+                let smaller = if border > 100.0 { crystal.turned(45.0) } else { crystal.clone() };
+                let next = find_lattice(&rest, None, &settings).unwrap();
+                assert!(same_lattice(smaller.a, smaller.b, pair(next.a), pair(next.b), 0.01));
             }
             Ok(lattice) => panic!("{:?} {:?}", lattice.a, lattice.b),
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// A boundary of 10° looks like a bend where a tenth of the spacing is forgiven twice.
+#[test]
+fn a_narrow_tolerance_keeps_grains_apart_that_are_little_turned() {
+    let flaws = Flaws { noise: 0.2, missing: 0.02, spurious: 0.02 };
+    let crystal = Crystal::simple((10.0, 0.0), (0.0, 11.0)).turned(12.0);
+    let (mut positions, _) = columns(&crystal, (140.0, 200.0), flaws, 1);
+    let left = positions.len();
+    let (right, _) = columns(&crystal.turned(10.0), (60.0, 200.0), flaws, 2);
+    positions.extend(right.into_iter().map(|(x, y)| (x + 140.0, y)));
+    let crossed = |tolerance| {
+        let settings = LatticeSettings { tolerance, ..LatticeSettings::default() };
+        let lattice = find_lattice(&positions, None, &settings).unwrap();
+        lattice.places[left..].iter().flatten().count() as f64 / (positions.len() - left) as f64
+    };
+    assert!(crossed(0.2) > 0.8 && crossed(0.1) < 0.15, "{} {}", crossed(0.2), crossed(0.1));
 }
 
 #[test]
@@ -322,6 +349,36 @@ fn equal_columns_give_equal_lattices_and_residuals_are_displacements() {
             assert!((at - Vector::from(*position)).length() < 1e-9);
         }
     }
+}
+
+/// Units, an offset and a column from elsewhere don't matter.
+#[test]
+fn lattices_do_not_depend_on_the_unit_or_on_far_outliers() {
+    let flaws = Flaws { noise: 0.3, missing: 0.05, spurious: 0.03 };
+    let crystal = Crystal::simple((10.0, 0.0), (3.1, 12.7)).turned(33.0);
+    let (mut positions, _) = columns(&crystal, (300.0, 300.0), flaws, 4);
+    positions.push((4e11, -7e9));
+    let settings = LatticeSettings::default();
+    let lattice = find_lattice(&positions, None, &settings).unwrap();
+    assert!(same_lattice(crystal.a, crystal.b, pair(lattice.a), pair(lattice.b), 0.003));
+    assert_eq!(lattice.places.last(), Some(&None));
+    positions.pop();
+    let lattice = find_lattice(&positions, None, &settings).unwrap();
+    for unit in [1e-10, 1e9] {
+        let scaled: Vec<(f64, f64)> = positions.iter().map(|p| (unit * p.0, unit * p.1)).collect();
+        let other = find_lattice(&scaled, None, &settings).unwrap();
+        assert_eq!(other.places, lattice.places, "{unit}");
+        assert!((other.a.length() / unit / lattice.a.length() - 1.0).abs() < 1e-9);
+    }
+    let square: Vec<(f64, f64)> =
+        (0..36).map(|i| (1e6 + f64::from(i % 6), -1e6 + f64::from(i / 6))).collect();
+    let exact = find_lattice(&square, None, &settings).unwrap();
+    assert!((exact.a - Vector::new(1.0, 0.0)).length() < 1e-6 && exact.fitted() == 36);
+    let twice: Vec<(f64, f64)> = square.iter().flat_map(|p| [*p, *p]).collect();
+    let half = find_lattice(&twice, None, &settings);
+    assert!(matches!(half, Err(AnalysisError::PartOnly { fitted: 36, columns: 72, .. })));
+    let huge: Vec<(f64, f64)> = square.iter().map(|p| (1e300 * p.0, 1e300 * p.1)).collect();
+    assert!(find_lattice(&huge, None, &settings).is_err());
 }
 
 /// Every place is one column's, in a field of twenty thousand.
