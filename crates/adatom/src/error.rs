@@ -1,3 +1,4 @@
+use adatom_analysis::AnalysisError;
 use adatom_formats::FormatError;
 use adatom_library::LibraryError;
 use adatom_network::NetworkError;
@@ -16,6 +17,9 @@ pub enum Error {
     /// Weights, a setting or a computation of the network.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Columns without the lattice that was asked for.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
     /// A folder or file that is not what a command needs.
     #[error("{path}: {message}")]
     Input {

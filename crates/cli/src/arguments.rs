@@ -17,6 +17,8 @@ pub enum Command {
     Locate(Locate),
     /// Measure how well simulated samples are located and restored
     Evaluate(Evaluate),
+    /// Tell how precisely the columns of an image are known, from its lattice
+    Precision(Precision),
     /// Measure localisers against the noise and the physical bound
     Bench {
         #[command(subcommand)]
@@ -181,6 +183,22 @@ pub struct Evaluate {
     pub reliability: Option<PathBuf>,
     #[command(flatten)]
     pub localiser: Localiser,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Precision {
+    /// A microscope's file with a crystal lattice
+    pub image: PathBuf,
+    /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
     #[command(flatten)]
     pub network: Network,
     /// Print one JSON object

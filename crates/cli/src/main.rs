@@ -2,9 +2,9 @@
 //! input, 1 anything else.
 
 mod arguments;
-mod bench;
 mod commands;
 mod files;
+mod measure;
 mod training;
 
 use arguments::{Arguments, Command};
@@ -19,8 +19,9 @@ fn main() -> ExitCode {
         Command::Locate(options) => commands::locate(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
         Command::Bench { command: arguments::BenchCommand::Localisation(options) } => {
-            bench::localisation(&options)
+            measure::localisation(&options)
         }
+        Command::Precision(options) => measure::precision(&options),
         Command::Calibrate(options) => commands::calibrate(&options),
         Command::Train(options) => training::train(&options),
         Command::Adapt(options) => commands::adapt(&options),

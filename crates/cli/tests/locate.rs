@@ -141,10 +141,47 @@ fn fits_write_error_bars_and_rows() {
     let lines = std::fs::read_to_string(out.join("rows.csv")).unwrap();
     assert_eq!(lines.lines().next(), Some("row,x_px,y_px,x_angstrom,y_angstrom"));
     assert_eq!(lines.lines().count(), 161);
+    // The same columns' spacings: noise of both localisers, and no disorder but what rows make.
+    let done = adatom(&["precision", path.to_str().unwrap(), "--pixel-size", "0.1A", "--json"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let precision: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let sigma = |method: &str, axis: &str| {
+        let results = precision["results"].as_array().unwrap();
+        let row = results.iter().find(|r| r["method"] == method && r["axis"] == axis && r["image"] == "raw");
+        let row = row.unwrap();
+        assert!((row["mean_pm"].as_f64().unwrap() - 160.0).abs() < 2.0, "{row}");
+        row["sigma_pm"].as_f64().unwrap()
+    };
+    assert!(sigma("auto", "a") < sigma("gaussian", "a") && sigma("auto", "b") < sigma("gaussian", "b"));
     // Without being asked for no rows are solved for.
     let (out, report) = run("gaussian");
     assert!(report["fit"]["fitted"].as_u64().unwrap() >= 64);
     assert!(!out.join("rows.csv").exists());
+}
+
+/// Columns at random, and an image whose pixel size nobody knows.
+#[test]
+fn precision_is_refused_politely_without_a_lattice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("amorphous.tif");
+    let mut state = 5_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32
+    };
+    let places: Vec<[f32; 2]> = (0..70).map(|_| [256.0 * uniform(), 256.0 * uniform()]).collect();
+    let image = Array2::from_shape_fn((256, 256), |(row, column)| {
+        let square = |p: &[f32; 2]| (column as f32 - p[0]).powi(2) + (row as f32 - p[1]).powi(2);
+        20.0 + places.iter().map(|p| 100.0 * (-square(p) / 20.0).exp()).sum::<f32>()
+    });
+    adatom_formats::write_tiff(&path, &image, None).unwrap();
+    for (more, expected) in [(&["--pixel-size", "0.1A"][..], "lattice"), (&[][..], "--pixel-size")] {
+        let done = adatom(&[&["precision", path.to_str().unwrap()], more].concat());
+        let message = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{message}");
+        assert!(message.contains("amorphous.tif") && message.contains(expected), "{message}");
+        assert_eq!(message.trim_end().lines().count(), 1, "{message}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Sub-commands that measure the program itself.
+//! Sub-commands that tell how precise results are.
 
 use crate::arguments as args;
-use crate::commands::{Bar, Done, Failure, open_model, say, say_json};
-use adatom::{LocalisationRow, LocalisationSettings};
+use crate::commands::{Bar, Done, Failure, open_model, parse_pixel_size, say, say_json};
+use crate::files::open_usable;
+use adatom::{Error, LocalisationRow, LocalisationSettings, LocateSettings};
 use adatom_formats::write_atomically;
 use adatom_library::Recipe;
 
@@ -52,6 +53,59 @@ pub fn localisation(options: &args::BenchLocalisation) -> Done {
             row.matched,
             one,
             two
+        ));
+    }
+    Ok(())
+}
+
+pub fn precision(options: &args::Precision) -> Done {
+    let given = parse_pixel_size(options.pixel_size.as_deref())?;
+    let image = open_usable(&options.image, &options.choice)?;
+    let Some(pixel_size) = given.or(image.pixel_size) else {
+        return Err(Failure::usage(format!(
+            "{}: its pixel size is unknown, and picometres need it; give --pixel-size such as 9.4pm",
+            options.image.display()
+        )));
+    };
+    let model = open_model(&options.network)?;
+    let mut bar = Bar::new("measuring");
+    let settings = LocateSettings::default();
+    let found = adatom::precision(&image.data, pixel_size, &model, &settings, &mut |part| bar.show(part));
+    let found = found.map_err(|error| match error {
+        Error::Analysis(error) => Failure::usage(format!("{}: {error}", options.image.display())),
+        other => other.into(),
+    })?;
+    bar.clear();
+    if options.json {
+        say_json(&serde_json::to_value(&found).unwrap_or_default());
+        return Ok(());
+    }
+    let [a, b] = found.axes_angstrom;
+    say(&format!(
+        "lattice: a {a:.3} Å, b {b:.3} Å, {:.1}° between them, {} sites a cell, {} columns",
+        found.angle_deg, found.sites, found.columns
+    ));
+    say(&format!(
+        "{:<10} {:<9} {:<4} {:>5} {:>9} {:>7} {:>15} {:>7} {:>7} {:>9} {:>7}",
+        "method", "image", "axis", "n", "mean pm", "σ pm", "95 %", "robust", "noise", "disorder", "frames"
+    ));
+    let number = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
+    for r in &found.results {
+        let interval =
+            r.sigma_interval_pm.map_or(String::new(), |[low, high]| format!("{low:.2} to {high:.2}"));
+        say(&format!(
+            "{:<10} {:<9} {:<4} {:>5} {:>9.2} {:>7.2} {:>15} {:>7.2} {:>7} {:>9} {:>7.0}",
+            r.method,
+            r.image,
+            r.axis,
+            r.n,
+            r.mean_pm,
+            r.sigma_pm,
+            interval,
+            r.robust_sigma_pm,
+            number(r.noise_pm),
+            number(r.disorder_pm),
+            r.frames_for_1_pm.ceil()
         ));
     }
     Ok(())
