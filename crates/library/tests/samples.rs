@@ -161,10 +161,9 @@ fn single_columns_add_up_to_the_ideal_image() {
     for image in &images {
         for ((row, column), value) in image.value.indexed_iter() {
             let (row, column) = (image.top + row as isize, image.left + column as isize);
-            if let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column)) {
-                if let Some(pixel) = sum.get_mut((row, column)) {
-                    *pixel += value;
-                }
+            let inside = usize::try_from(row).ok().zip(usize::try_from(column).ok());
+            if let Some(pixel) = inside.and_then(|at| sum.get_mut(at)) {
+                *pixel += value;
             }
         }
     }
