@@ -287,3 +287,19 @@ fn broken_links_give_one_line() {
         }
     }
 }
+
+/// Found by fuzzing: eight times the size in bits was more than 32 bits hold.
+#[test]
+fn a_number_of_half_a_gigabyte_is_refused() {
+    let mut file = FileBuilder::new();
+    nest(&mut file, &["entry"], |group| {
+        group.create_dataset("counts").with_u16_data(&[1, 2, 3, 4]).with_shape(&[2, 2]);
+    });
+    let mut bytes = file.finish().unwrap();
+    // An unsigned number of fixed point, its size, the offset and the number of its bits.
+    let number = [0x10, 0, 0, 0, 2, 0, 0, 0, 0, 0, 16, 0];
+    let at = bytes.windows(number.len()).position(|window| window == number).unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&0x2000_0002_u32.to_le_bytes());
+    let opened = open_bytes(Path::new("huge.h5"), bytes).and_then(|d| d.image(&Selection::default()));
+    assert_eq!(opened.unwrap_err().to_string().lines().count(), 1);
+}
