@@ -28,8 +28,7 @@ pub enum Localiser {
     /// Columns of one profile, learnt from the image, by Poisson's likelihood, with the image's gain and offset and
     /// the network's places weighed in.
     Mle,
-    /// As [`Self::Mle`], the rows' displacements solved for too where 20 columns tell of them: has the smallest
-    /// errors of all on simulated samples.
+    /// As [`Self::Mle`], the rows' displacements solved for too where 20 columns tell of them.
     Auto,
 }
 

@@ -60,7 +60,7 @@ pub enum Method {
     Gaussian,
     /// Columns fitted to the image by Poisson's likelihood, the network's places weighed in
     Mle,
-    /// As mle, with --descan: the most precise, and its error bars count everything that is known
+    /// As mle, with --descan
     Auto,
 }
 
