@@ -4,7 +4,7 @@ use crate::locate::half_height_radius;
 use crate::{Error, Located};
 use adatom_formats::PixelSize;
 use adatom_library::{Draw, Generator, Recipe};
-use adatom_locate::Flag;
+use adatom_locate::{Flag, median};
 use adatom_network::Task;
 use ndarray::Array2;
 use serde::Serialize;
@@ -122,11 +122,6 @@ fn source(radius: f64, recipe: &Recipe) -> Result<f64, Error> {
         before = Some((fwhm, simulated));
     }
     Ok(before.map_or(Conditions::default().source_fwhm_angstrom, |(fwhm, _)| fwhm))
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 #[cfg(test)]

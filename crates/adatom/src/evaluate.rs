@@ -1,7 +1,7 @@
-use crate::locate::half_height_radius;
+use crate::locate::{half_height_radius, sigma_of_radius};
 use crate::{Error, LoadedModel, LocateSettings, locate};
 use adatom_library::{Generator, Sample, TruthColumn, psnr_db};
-use adatom_locate::{Score, Truth, nearest_distances, pairs, score};
+use adatom_locate::{Score, Truth, median, nearest_distances, pairs, score};
 use adatom_network::Task;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -211,9 +211,8 @@ pub(crate) fn column_sigma_px(sample: &Sample) -> f64 {
     let inside = |c: &&TruthColumn| c.x >= 0.0 && c.y >= 0.0 && c.x <= right && c.y <= bottom;
     let mut radii: Vec<f64> =
         sample.columns.iter().filter(inside).map(|c| half_height_radius(bare, c.x, c.y)).collect();
-    radii.sort_by(f64::total_cmp);
-    let radius = radii.get(radii.len() / 2).copied().unwrap_or(sample.radius_px).max(0.5);
-    radius / (2.0 * 2.0_f64.ln()).sqrt()
+    let radius = median(&mut radii).unwrap_or(sample.radius_px).max(0.5);
+    sigma_of_radius(radius)
 }
 
 impl Result1 {

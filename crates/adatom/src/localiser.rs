@@ -1,13 +1,13 @@
+use crate::locate::sigma_of_radius;
 use crate::{LocateSettings, LocatedColumn};
 use adatom_formats::PixelSize;
 use adatom_locate::{
     FitSettings, FittedColumn, Method, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
+    median,
 };
 use ndarray::{Array2, s};
 use serde::Serialize;
 
-/// σ of a Gaussian over its radius at half the height.
-const SIGMA_OF_RADIUS: f64 = 0.849_321_8;
 /// Width that columns are given at least by averaging pixels \[px\].
 const ENOUGH_PX: f64 = 3.0;
 /// Pixels whose sides differ by more than this part make round columns elliptical.
@@ -47,6 +47,11 @@ impl Localiser {
     /// What finds the columns in the map.
     pub(crate) fn in_map(self) -> Method {
         if self == Self::Otsu { Method::Otsu } else { Method::Weighted }
+    }
+
+    /// Whether columns are fitted to the image.
+    pub fn fits(self) -> bool {
+        self.statistics().is_some()
     }
 
     /// What is minimised, of a fit.
@@ -125,7 +130,7 @@ pub(crate) fn refine(
         .map(|column| Start {
             x: (column.x - middle) / factor,
             y: (column.y - middle) / factor,
-            sigma: column.radius_px * SIGMA_OF_RADIUS / factor,
+            sigma: sigma_of_radius(column.radius_px) / factor,
             background: Some(column.background).filter(|value| value.is_finite()),
         })
         .collect();
@@ -159,13 +164,8 @@ pub(crate) fn refine(
 /// nothing more.
 fn binning(columns: &[LocatedColumn]) -> usize {
     let mut widths: Vec<f64> =
-        columns.iter().map(|c| c.radius_px * SIGMA_OF_RADIUS).filter(|s| s.is_finite()).collect();
-    if widths.is_empty() {
-        return 1;
-    }
-    let middle = widths.len() / 2;
-    let typical = *widths.select_nth_unstable_by(middle, f64::total_cmp).1;
-    ((typical / ENOUGH_PX) as usize).max(1)
+        columns.iter().map(|c| sigma_of_radius(c.radius_px)).filter(|s| s.is_finite()).collect();
+    median(&mut widths).map_or(1, |typical| ((typical / ENOUGH_PX) as usize).max(1))
 }
 
 /// Means over squares of `by` × `by` pixels; at the far borders over those that are there.

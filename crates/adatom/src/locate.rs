@@ -233,6 +233,11 @@ fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> 
         .collect()
 }
 
+/// σ of the Gaussian that falls to half at `radius`.
+pub(crate) fn sigma_of_radius(radius: f64) -> f64 {
+    radius / (2.0 * 2.0_f64.ln()).sqrt()
+}
+
 /// Mean distance, over sixteen directions, at which a column falls to half its height.
 pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
     const DIRECTIONS: usize = 16;

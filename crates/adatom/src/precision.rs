@@ -91,10 +91,8 @@ pub fn precision(
     let places = in_angstrom(&columns, pixel_size);
     let lattice = lattice(&places, &brightness)?;
     let axes = lattice.axes(SHAPE);
-    let halves = split_rows(image, RowFilling::default())?;
-    let halves =
-        [find(&halves.0)?, find(&halves.1)?].map(|half| whole(&half)).into_iter().zip([halves.0, halves.1]);
-    let halves: Vec<(Vec<LocatedColumn>, Array2<f32>)> = halves.collect();
+    let (even, odd) = split_rows(image, RowFilling::default())?;
+    let halves = [(whole(&find(&even)?), even), (whole(&find(&odd)?), odd)];
     progress(0.7);
     let nearest = adatom_locate::median_nearest_distance(&places).unwrap_or(1.0);
     let denoised = located.maps.get(&Task::NoNoise);

@@ -130,7 +130,7 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
         args::Method::Mle => Localiser::Mle,
         args::Method::Auto => Localiser::Auto,
     };
-    if localiser.descan && matches!(method, Localiser::Centroid | Localiser::Otsu) {
+    if localiser.descan && !method.fits() {
         return Err(Failure::usage("--descan: give --method gaussian, mle or auto".to_owned()));
     }
     let noise = match localiser.gain {

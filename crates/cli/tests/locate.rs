@@ -26,6 +26,14 @@ fn lattice(side: usize) -> Array2<f32> {
     })
 }
 
+/// Numbers between zero and one that look random.
+fn uniform(mut state: u64) -> impl FnMut() -> f32 {
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32
+    }
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -88,11 +96,7 @@ fn locate_writes_the_contracted_files_and_right_positions() {
 fn fits_write_error_bars_and_rows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lattice.tif");
-    let mut state = 1_u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 24) as f32
-    };
+    let mut uniform = uniform(1);
     let mut normal = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
     let rows: Vec<[f32; 2]> = (0..160).map(|_| [0.6 * normal(), 0.6 * normal()]).collect();
     let image = Array2::from_shape_fn((160, 160), |(row, column)| {
@@ -164,11 +168,7 @@ fn fits_write_error_bars_and_rows() {
 fn precision_is_refused_politely_without_a_lattice() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("amorphous.tif");
-    let mut state = 5_u64;
-    let mut uniform = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 24) as f32
-    };
+    let mut uniform = uniform(5);
     let places: Vec<[f32; 2]> = (0..70).map(|_| [256.0 * uniform(), 256.0 * uniform()]).collect();
     let image = Array2::from_shape_fn((256, 256), |(row, column)| {
         let square = |p: &[f32; 2]| (column as f32 - p[0]).powi(2) + (row as f32 - p[1]).powi(2);

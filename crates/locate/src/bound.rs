@@ -18,9 +18,7 @@ pub fn cramer_rao(derivatives: &[Array2<f64>], variance: &Array2<f64>) -> Option
     let factor = information.factor(0.0)?;
     (0..n)
         .map(|unknown| {
-            let mut unit = vec![0.0; n];
-            unit[unknown] = 1.0;
-            let variance = factor.solve(&unit)[unknown];
+            let variance = factor.inverse_column(unknown)[unknown];
             (variance > 0.0).then(|| variance.sqrt())
         })
         .collect()

@@ -1,6 +1,6 @@
-use crate::{Column, median_nearest_distance};
+use crate::neighbours::Neighbours;
+use crate::{Column, median, median_nearest_distance};
 use ndarray::Array2;
-use std::collections::HashMap;
 
 /// Evidence is kept between these logits, and the chance at so many steps between them.
 const LOGITS: (f64, f64) = (-6.0, 10.0);
@@ -49,18 +49,11 @@ pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features>
     let Some(apart) = apart else {
         return (0..columns.len()).map(|i| [height(i).ln(), 0.0, logits[i], 0.0, 0.0, logits[i]]).collect();
     };
-    let size = 2.0 * apart;
-    let cell = |(x, y): (f64, f64)| ((x / size).floor() as i64, (y / size).floor() as i64);
-    let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
-    for (index, position) in positions.iter().enumerate() {
-        cells.entry(cell(*position)).or_default().push(index);
-    }
+    let cells = Neighbours::new(&positions, 2.0 * apart);
     // Columns with their distances, all those within a cell's size of a place and some more.
     let near = |place: (f64, f64)| -> Vec<(f64, usize)> {
-        let (cx, cy) = cell(place);
-        let around = (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (cx + dx, cy + dy)));
         let distance = |j: usize| (place.0 - positions[j].0).hypot(place.1 - positions[j].1);
-        around.filter_map(|at| cells.get(&at)).flatten().map(|&j| (distance(j), j)).collect()
+        cells.about(place).map(|j| (distance(j), j)).collect()
     };
     (0..columns.len())
         .map(|i| {
@@ -70,8 +63,7 @@ pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features>
             neighbours.truncate(NEIGHBOURS);
             let nearest = neighbours.first().map_or(1.2, |n| (n.0 / apart).min(1.2));
             let mut heights: Vec<f64> = neighbours.iter().map(|n| height(n.1)).collect();
-            heights.sort_by(f64::total_cmp);
-            let typical = heights.get(heights.len() / 2).copied().unwrap_or(height(i));
+            let typical = median(&mut heights).unwrap_or(height(i));
             let count = neighbours.len().max(1) as f64;
             let opposite = |j: usize| {
                 let (x, y) = positions[i];

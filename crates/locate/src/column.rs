@@ -1,4 +1,4 @@
-use crate::{Components, otsu_threshold};
+use crate::{Components, median, otsu_threshold};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -256,9 +256,7 @@ pub fn median_nearest_distance(positions: &[(f64, f64)]) -> Option<f64> {
     if positions.len() < 2 {
         return None;
     }
-    let mut distances = nearest_distances(positions);
-    distances.sort_by(f64::total_cmp);
-    Some(distances[distances.len() / 2])
+    median(&mut nearest_distances(positions))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod calibration;
 mod column;
 mod components;
 mod fit;
+mod median;
 mod neighbours;
 mod otsu;
 mod resample;
@@ -25,6 +26,7 @@ pub use components::Components;
 pub use fit::{
     Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
 };
+pub use median::median;
 pub use otsu::otsu_threshold;
 pub use resample::Resampling;
 pub use score::{Score, Truth, pairs, score};

@@ -17,19 +17,21 @@ impl<'a> Neighbours<'a> {
         Self { positions, reach, cells }
     }
 
-    /// The positions within reach of a point, in the order of their numbers in each cell.
-    pub(crate) fn around(&self, (x, y): (f64, f64)) -> impl Iterator<Item = usize> + '_ {
-        let (column, row) = cell((x, y), self.reach);
-        let near = (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
-        near.filter_map(|cell| self.cells.get(&cell)).flatten().copied().filter(move |i| {
-            let (px, py) = self.positions[*i];
-            (px - x).hypot(py - y) <= self.reach
-        })
+    /// The positions in the cell of a point and in those around it: all within reach, and some more.
+    pub(crate) fn about(&self, point: (f64, f64)) -> impl Iterator<Item = usize> + '_ {
+        let (column, row) = cell(point, self.reach);
+        let around = (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
+        around.filter_map(|cell| self.cells.get(&cell)).flatten().copied()
     }
 
     /// The other positions within reach of one of them.
     pub(crate) fn of(&self, index: usize) -> Vec<usize> {
-        self.around(self.positions[index]).filter(|i| *i != index).collect()
+        let (x, y) = self.positions[index];
+        let near = |i: &usize| {
+            let (px, py) = self.positions[*i];
+            *i != index && (px - x).hypot(py - y) <= self.reach
+        };
+        self.about((x, y)).filter(near).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 use super::Sums;
 use crate::Error;
-use crate::evaluate::{column_sigma_px, required};
+use crate::evaluate::required;
 use adatom_library::{ColumnImage, Generator, Sample};
 use adatom_locate::cramer_rao;
 use ndarray::Array2;
@@ -8,13 +8,18 @@ use ndarray::Array2;
 /// Distance within which columns share pixels that matter, in their widths.
 const REACH: f64 = 5.0;
 
+/// The images of a sample's single columns, as far as bounds need them.
+pub(super) fn single_columns(
+    sample: &Sample,
+    sigma: f64,
+    generator: &Generator,
+) -> Result<Vec<ColumnImage>, Error> {
+    Ok(generator.column_images(sample.index, (REACH * sigma).ceil() as usize)?)
+}
+
 /// Adds the bounds of a sample's columns, those that have to be found.
-pub(super) fn add(sums: &mut Sums, sample: &Sample, generator: &Generator) -> Result<(), Error> {
-    let sigma = column_sigma_px(sample);
-    let reach = (REACH * sigma).ceil() as usize;
-    let images = generator.column_images(sample.index, reach)?;
+pub(super) fn add(sums: &mut Sums, sample: &Sample, sigma: f64, images: &[ColumnImage]) {
     let variance = sample.labels.no_noise.mapv(|v| f64::from(v.max(1e-4)) / sample.settings.peak_electrons);
-    let pm = 100.0 * sample.grid.pixel_x_angstrom;
     sums.samples += 1;
     sums.f1 += 1.0;
     for (truth, required) in sample.columns.iter().zip(required(sample)) {
@@ -23,14 +28,10 @@ pub(super) fn add(sums: &mut Sums, sample: &Sample, generator: &Generator) -> Re
             square(a).total_cmp(&square(b))
         });
         let (true, Some(own)) = (required, own) else { continue };
-        let Some([x, y]) = of(own, &images, &variance, sigma) else { continue };
-        let square = x * x + y * y;
-        sums.px2 += square;
-        sums.pm2 += square * pm * pm;
-        sums.sigma2 += square / (sigma * sigma);
-        sums.matched += 1;
+        if let Some([x, y]) = of(own, images, &variance, sigma) {
+            sums.count(x * x + y * y, sample, sigma);
+        }
     }
-    Ok(())
 }
 
 /// Bound of a column's x and y, all columns nearby having unknown places and heights too.

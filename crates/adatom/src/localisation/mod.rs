@@ -85,7 +85,19 @@ struct Sums {
     within: [usize; 2],
 }
 
+/// Sums by method, in the order of the methods.
+type Methods = Vec<(&'static str, Sums)>;
+
 impl Sums {
+    /// Counts a column that is off by `square` px², in a sample whose columns are of width `sigma`.
+    fn count(&mut self, square: f64, sample: &Sample, sigma: f64) {
+        let pm = 100.0 * sample.grid.pixel_x_angstrom;
+        self.px2 += square;
+        self.pm2 += square * pm * pm;
+        self.sigma2 += square / (sigma * sigma);
+        self.matched += 1;
+    }
+
     fn row(&self, jitter: bool, psnr_db: f64, method: &str) -> LocalisationRow {
         let n = self.matched.max(1) as f64;
         let coordinates = self.coordinates as f64;
@@ -116,25 +128,41 @@ pub fn localisation(
 ) -> Result<Localisation, Error> {
     let mut still = recipe.clone();
     still.scan.sigma_jitter_angstrom = adatom_library::Draw::Fixed(0.0);
-    let mut rows = Vec::new();
+    let mut cases = Vec::new();
+    for (jitter, recipe) in [(false, still), (true, recipe.clone())] {
+        let sums: Vec<Methods> = settings.psnr_db.iter().map(|_| Vec::new()).collect();
+        cases.push((jitter, Generator::new(recipe, settings.seed)?, sums));
+    }
     let all = 2.0 * settings.psnr_db.len() as f64 * settings.count as f64;
     let mut done = 0.0;
-    for (jitter, recipe) in [(false, &still), (true, recipe)] {
-        let generator = Generator::new(recipe.clone(), settings.seed)?;
-        for &psnr_db in &settings.psnr_db {
-            let mut sums: Vec<(&'static str, Sums)> = Vec::new();
-            for index in 0..settings.count {
+    for index in 0..settings.count {
+        // The columns are the same at every dose, in displaced rows and in others.
+        let mut single = None;
+        for (_, generator, sums) in &mut cases {
+            for (&psnr_db, sums) in settings.psnr_db.iter().zip(sums) {
                 let sample = generator.sample_at(index, psnr_db)?;
-                for (method, found) in methods(&sample, model)? {
-                    add(of(&mut sums, method), &sample, &found);
+                let sigma = column_sigma_px(&sample);
+                for (method, found) in methods(&sample, sigma, model)? {
+                    add(of(sums, method), &sample, sigma, &found);
                 }
-                bounds::add(of(&mut sums, BOUND), &sample, &generator)?;
+                let columns = match single.take() {
+                    Some(columns) => columns,
+                    None => bounds::single_columns(&sample, sigma, generator)?,
+                };
+                bounds::add(of(sums, BOUND), &sample, sigma, &columns);
+                single = Some(columns);
                 done += 1.0;
                 progress(done / all);
             }
-            rows.extend(sums.iter().map(|(method, sums)| sums.row(jitter, psnr_db, method)));
         }
     }
+    let rows =
+        cases.iter().flat_map(|(jitter, _, sums)| {
+            settings.psnr_db.iter().zip(sums).flat_map(|(psnr_db, sums)| {
+                sums.iter().map(|(method, sums)| sums.row(*jitter, *psnr_db, method))
+            })
+        });
+    let rows = rows.collect();
     Ok(Localisation {
         recipe: recipe.name.clone(),
         recipe_sha256: recipe.hash(),
@@ -145,7 +173,7 @@ pub fn localisation(
 }
 
 /// The sums of a method.
-fn of<'a>(all: &'a mut Vec<(&'static str, Sums)>, method: &'static str) -> &'a mut Sums {
+fn of<'a>(all: &'a mut Methods, method: &'static str) -> &'a mut Sums {
     let at = all.iter().position(|(name, _)| *name == method).unwrap_or_else(|| {
         all.push((method, Sums::default()));
         all.len() - 1
@@ -154,7 +182,11 @@ fn of<'a>(all: &'a mut Vec<(&'static str, Sums)>, method: &'static str) -> &'a m
 }
 
 /// Every method's columns of a sample.
-fn methods(sample: &Sample, model: &LoadedModel) -> Result<Vec<(&'static str, Vec<Found>)>, Error> {
+fn methods(
+    sample: &Sample,
+    sigma: f64,
+    model: &LoadedModel,
+) -> Result<Vec<(&'static str, Vec<Found>)>, Error> {
     let mut results = Vec::new();
     let settings = LocateSettings { method: Localiser::Otsu, ..LocateSettings::default() };
     let otsu = locate(&sample.image, None, model, &settings, &mut |_| {})?;
@@ -172,7 +204,6 @@ fn methods(sample: &Sample, model: &LoadedModel) -> Result<Vec<(&'static str, Ve
         refine(&sample.image, None, &mut columns, &LocateSettings { method, fit, ..settings });
         results.push((name, found(&columns)));
     }
-    let sigma = column_sigma_px(sample);
     let places = sample.columns.iter().map(|c| (c.x, c.y)).chain(sample.ignored.iter().map(|c| (c.x, c.y)));
     let starts: Vec<Start> =
         places.map(|(x, y)| Start { x: x.round(), y: y.round(), sigma, background: None }).collect();
@@ -191,20 +222,15 @@ fn found(columns: &[LocatedColumn]) -> Vec<Found> {
     columns.iter().map(|c| Found { x: c.x, y: c.y, std_px: c.fit.map(|fit| fit.std_px) }).collect()
 }
 
-fn add(sums: &mut Sums, sample: &Sample, found: &[Found]) {
+fn add(sums: &mut Sums, sample: &Sample, sigma: f64, found: &[Found]) {
     let positions: Vec<(f64, f64)> = found.iter().map(|f| (f.x, f.y)).collect();
     let (score, pairs) = score_positions(sample, &positions);
-    let (pm, sigma) = (100.0 * sample.grid.pixel_x_angstrom, column_sigma_px(sample));
     sums.samples += 1;
     sums.f1 += score.f1();
     for (of, truth) in pairs {
         let (found, truth) = (&found[of], &sample.columns[truth]);
         let off = [found.x - truth.x, found.y - truth.y];
-        let square = off[0].powi(2) + off[1].powi(2);
-        sums.px2 += square;
-        sums.pm2 += square * pm * pm;
-        sums.sigma2 += square / (sigma * sigma);
-        sums.matched += 1;
+        sums.count(off[0].powi(2) + off[1].powi(2), sample, sigma);
         for axis in 0..2 {
             sums.bias[axis] += off[axis];
             if let Some(std) = found.std_px {

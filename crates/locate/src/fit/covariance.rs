@@ -42,16 +42,9 @@ pub(super) fn of(
     let mut pixels: Vec<(usize, usize)> = Vec::new();
     let mut seen = HashSet::new();
     for &member in &members {
-        let window = &fitting.windows[member];
-        let [top, bottom, left, right] = context.box_around(window.x, window.y, window.radius);
-        for row in top..bottom {
-            for col in left..right {
-                let (x, y) = context.place(row, col);
-                if (x - window.x).hypot(y - window.y) <= window.radius
-                    && (members.len() == 1 || seen.insert((row, col)))
-                {
-                    pixels.push((row, col));
-                }
+        for (row, col, ..) in context.pixels_of(&fitting.windows[member]) {
+            if members.len() == 1 || seen.insert((row, col)) {
+                pixels.push((row, col));
             }
         }
     }
@@ -78,9 +71,9 @@ pub(super) fn of(
             by[slot * own..(slot + 1) * own].copy_from_slice(&value.by[..own]);
             expected += value.value;
         }
-        let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
-        by[n - plane..].copy_from_slice(&[1.0, u, v][..plane]);
-        expected += centre.plane[0] + centre.plane[1] * u + centre.plane[2] * v;
+        let terms = window.terms(x, y);
+        by[n - plane..].copy_from_slice(&terms[..plane]);
+        expected += centre.background(terms);
         let variance = context.noise.variance(expected);
         let weight = match context.statistics {
             Statistics::LeastSquares => 1.0,
@@ -96,10 +89,7 @@ pub(super) fn of(
     flush(&mut by_row, &mut spread);
     // What was believed beforehand is as uncertain as it says. A start isn't independent of the pixels: what it
     // tells is dealt with at the end, but for those outside the image.
-    let unit = match context.statistics {
-        Statistics::LeastSquares => context.variance,
-        Statistics::Poisson => 1.0,
-    };
+    let unit = context.unit();
     let mut believe = |index: usize, precision: f64| {
         information.add(index, index, unit * precision);
         spread.add(index, index, unit * unit * precision);
@@ -116,13 +106,7 @@ pub(super) fn of(
     }
     let factor = information.factor(0.0)?;
     // The rows of H⁻¹ for x and y.
-    let response: Vec<Vec<f64>> = (0..2)
-        .map(|axis| {
-            let mut unit = vec![0.0; n];
-            unit[axis] = 1.0;
-            factor.solve(&unit)
-        })
-        .collect();
+    let response = [factor.inverse_column(0), factor.inverse_column(1)];
     let product = |a: &[f64], b: &[f64]| -> f64 {
         (0..n).map(|i| a[i] * (0..n).map(|j| spread.get(i, j) * b[j]).sum::<f64>()).sum()
     };

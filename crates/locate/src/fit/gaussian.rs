@@ -61,14 +61,22 @@ impl Gaussian {
         (width(mean - half), width(mean + half), angle)
     }
 
+    /// Squared distance of a point, in widths.
+    pub(super) fn square(&self, x: f64, y: f64) -> f64 {
+        let (dx, dy) = (x - self.x, y - self.y);
+        let [xx, xy, yy] = self.inverse;
+        xx * dx * dx + 2.0 * xy * dx * dy + yy * dy * dy
+    }
+
+    /// The plane beneath, at a place given by a window's [`super::patch::Window::terms`].
+    pub(super) fn background(&self, [_, u, v]: [f64; 3]) -> f64 {
+        self.plane[0] + self.plane[1] * u + self.plane[2] * v
+    }
+
     /// Value alone at a point, without the plane.
     pub(super) fn at(&self, x: f64, y: f64, model: &Model) -> f64 {
         match model.sampling {
-            Sampling::Point => {
-                let (dx, dy) = (x - self.x, y - self.y);
-                let [xx, xy, yy] = self.inverse;
-                self.height * model.profile.at(xx * dx * dx + 2.0 * xy * dx * dy + yy * dy * dy).0
-            }
+            Sampling::Point => self.height * model.profile.at(self.square(x, y)).0,
             Sampling::Integrated => self.integrated(x - self.x, y - self.y).value,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Start;
 use super::sweep::Fitting;
+use crate::median;
 use ndarray::{Array2, Axis};
 
 /// Standard deviations of the noise, and part of the median height, by which a hidden column stands out.
@@ -17,11 +18,7 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Start> {
     let (filtered, square) = matched(&left, sigma);
     let mut heights: Vec<f64> =
         (0..fitting.inside()).filter(|i| fitting.is_used(*i)).map(|i| fitting.columns[i].height).collect();
-    if heights.is_empty() {
-        return Vec::new();
-    }
-    let middle = heights.len() / 2;
-    let median = *heights.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let Some(median) = median(&mut heights) else { return Vec::new() };
     let (rows, columns) = filtered.dim();
     let reach = (APART * sigma).ceil() as usize;
     let mut peaks: Vec<(f32, usize, usize)> = filtered
@@ -41,19 +38,14 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Start> {
     peaks.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut taken = Array2::from_elem((rows, columns), false);
     let mut mark = |x: f64, y: f64| {
-        let range = |at: f64, size: usize| {
-            let at = at.round().clamp(0.0, size as f64 - 1.0) as usize;
-            at.saturating_sub(reach)..(at + reach + 1).min(size)
-        };
-        let near = range(y, rows).any(|r| {
-            range(x, columns).any(|c| taken[(r, c)] && (c as f64 - x).hypot(r as f64 - y) < APART * sigma)
+        let nearest = |at: f64, size: usize| at.round().clamp(0.0, size as f64 - 1.0) as usize;
+        let (row, column) = (nearest(y, rows), nearest(x, columns));
+        let range = |at: usize, size: usize| at.saturating_sub(reach)..(at + reach + 1).min(size);
+        let near = range(row, rows).any(|r| {
+            range(column, columns)
+                .any(|c| taken[(r, c)] && (c as f64 - x).hypot(r as f64 - y) < APART * sigma)
         });
-        if !near {
-            taken[(
-                y.round().clamp(0.0, rows as f64 - 1.0) as usize,
-                x.round().clamp(0.0, columns as f64 - 1.0) as usize,
-            )] = true;
-        }
+        taken[(row, column)] |= !near;
         !near
     };
     for column in &fitting.columns {

@@ -4,6 +4,8 @@ use super::patch::{Patch, Place, Slopes, Window};
 use super::profile::Gathering;
 use super::sweep::{Fitting, START_SPREAD};
 use super::{Sampling, Shape};
+use crate::median;
+use crate::median::MAD_TO_SIGMA;
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
@@ -66,7 +68,7 @@ fn widths(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
     let weight: f64 = free.iter().map(|f| 1.0 / f.1).sum();
     let mean = free.iter().map(|f| (f.0 - now).clamp(-0.5, 0.5) / f.1).sum::<f64>() / weight;
     context.typical *= mean.clamp(-0.1, 0.1).exp();
-    context.width_spread = spread(free).1.sqrt().clamp(LEAST_WIDTH_SPREAD, 0.2);
+    context.width_spread = spread(free).sqrt().clamp(LEAST_WIDTH_SPREAD, 0.2);
 }
 
 /// What a start tells of a place.
@@ -93,7 +95,7 @@ fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
             let free = |place: Place, off: f64| (off * (1.0 + v / place.variance), v);
             place.map(|p| [free(p, column.x - p.x), free(p, column.y - p.y)]).into_iter().flatten()
         });
-        let excess = spread(off.collect()).1;
+        let excess = spread(off.collect());
         let m2 = (excess - DOUBT * s * s).max(0.0);
         for (i, v) in class {
             weigh(&mut fitting.windows[i], v, s, m2);
@@ -115,9 +117,7 @@ fn weigh(window: &mut Window, v: f64, s: f64, m2: f64) {
 /// Whether a column's pixels are all there, and those of its neighbours nearly.
 pub(super) fn is_inner(fitting: &Fitting<'_>, index: usize) -> bool {
     let window = &fitting.windows[index];
-    let (height, width) = fitting.context.image.dim();
-    let away = |at: f64, size: usize| at.min(size as f64 - 1.0 - at);
-    away(window.x, width).min(away(window.y, height)) >= window.radius
+    fitting.context.depth(window.x, window.y) >= window.radius
 }
 
 fn slopes(fitting: &mut Fitting<'_>, mut known: Vec<(usize, Vec<f64>)>) {
@@ -139,7 +139,7 @@ fn slopes(fitting: &mut Fitting<'_>, mut known: Vec<(usize, Vec<f64>)>) {
         })
         .collect();
     let formal = off.iter().map(|o| o.1).sum::<f64>() / off.len() as f64;
-    let variance = spread(off).1.max(1e-3 * formal);
+    let variance = spread(off).max(1e-3 * formal);
     for ((i, _), mean) in known.iter().zip(expected) {
         fitting.windows[*i].slopes = Some(Slopes { mean: [mean[1], mean[2]], variance });
     }
@@ -174,17 +174,13 @@ fn mean_left(fitting: &Fitting<'_>, index: usize) -> Option<f64> {
     part.mean().filter(|mean| mean.is_finite())
 }
 
-/// Median of values with variances, and how much they differ beyond these: from the median absolute
-/// deviation.
-fn spread(mut values: Vec<(f64, f64)>) -> (f64, f64) {
-    let middle = values.len() / 2;
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let median = values[middle].0;
-    let mut off: Vec<f64> = values.iter().map(|v| (v.0 - median).abs()).collect();
-    off.sort_by(f64::total_cmp);
-    let mut formal: Vec<f64> = values.iter().map(|v| v.1).collect();
-    formal.sort_by(f64::total_cmp);
-    (median, ((1.4826 * off[middle]).powi(2) - formal[middle]).max(0.0))
+/// How much values with variances differ beyond these, as a variance: from the median absolute deviation.
+fn spread(values: Vec<(f64, f64)>) -> f64 {
+    let (mut numbers, mut formal): (Vec<f64>, Vec<f64>) = values.into_iter().unzip();
+    let middle = median(&mut numbers).unwrap_or(0.0);
+    numbers.iter_mut().for_each(|value| *value = (*value - middle).abs());
+    let seen = MAD_TO_SIGMA * median(&mut numbers).unwrap_or(0.0);
+    (seen * seen - median(&mut formal).unwrap_or(0.0)).max(0.0)
 }
 
 /// The plane over a column's window through the values at the columns of a list, the nearest of them.
@@ -202,7 +198,7 @@ pub(super) fn regional(windows: &[Window], index: usize, list: &[usize], values:
     let mut right = [0.0; 3];
     for (_, i, value) in &near {
         let other = &windows[*i];
-        let terms = [1.0, (other.x - window.x) / window.radius, (other.y - window.y) / window.radius];
+        let terms = window.terms(other.x, other.y);
         matrix.add_outer(&terms, 1.0);
         right.iter_mut().zip(terms).for_each(|(r, t)| *r += t * value);
     }
@@ -232,24 +228,11 @@ fn profile(fitting: &mut Fitting<'_>) {
 
 fn gather(fitting: &Fitting<'_>, index: usize, gathering: &mut Gathering) {
     let (context, column, window) = (&fitting.context, &fitting.columns[index], &fitting.windows[index]);
-    let [top, bottom, left, right] = context.box_around(window.x, window.y, window.radius);
-    let [xx, xy, yy] = column.inverse;
-    for row in top..bottom {
-        for col in left..right {
-            let (x, y) = context.place(row, col);
-            if (x - window.x).hypot(y - window.y) > window.radius {
-                continue;
-            }
-            let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
-            let plane = column.plane[0] + column.plane[1] * u + column.plane[2] * v;
-            let off = fitting.residual[(row, col)] - plane;
-            let variance = context.noise.variance(f64::from(context.image[(row, col)]) - off);
-            if !off.is_finite() || off * off > OUTLIER * OUTLIER * variance + (0.1 * column.height).powi(2) {
-                continue;
-            }
-            let (dx, dy) = (x - column.x, y - column.y);
-            let square = xx * dx * dx + 2.0 * xy * dx * dy + yy * dy * dy;
-            gathering.add(square.max(0.0).sqrt(), column.height, off, 1.0 / variance);
+    for (row, col, x, y) in context.pixels_of(window) {
+        let off = fitting.residual[(row, col)] - column.background(window.terms(x, y));
+        let variance = context.noise.variance(f64::from(context.image[(row, col)]) - off);
+        if off.is_finite() && off * off <= OUTLIER * OUTLIER * variance + (0.1 * column.height).powi(2) {
+            gathering.add(column.square(x, y).max(0.0).sqrt(), column.height, off, 1.0 / variance);
         }
     }
 }

@@ -10,6 +10,7 @@ mod covariance;
 mod gaussian;
 mod hidden;
 mod learn;
+mod maps;
 mod noise;
 mod outside;
 mod patch;
@@ -151,8 +152,6 @@ pub struct Fit {
     pub columns: Vec<FittedColumn>,
     /// The noise that weights and covariances are based on.
     pub noise: NoiseModel,
-    /// What the columns and their planes don't explain; zero farther from columns than they were fitted.
-    pub residual: Array2<f32>,
     /// Displacement of each row along x and y \[px\], if they were solved for and don't stand still: row r of
     /// the image shows what lies at (x − rows\[r\]\[0\], y − rows\[r\]\[1\]), and the columns' places
     /// are freed of that.

@@ -1,6 +1,7 @@
 //! Columns just outside the image, whose feet reach in.
 
 use super::Start;
+use super::patch::depth;
 use crate::nearest_distances;
 use crate::neighbours::Neighbours;
 
@@ -8,6 +9,8 @@ use crate::neighbours::Neighbours;
 const SHELL: f64 = 1.5;
 /// How far from the border, in widths, a column matters.
 const REACH: f64 = 3.0;
+/// Places at least this deep in the image are no guesses: a column there would have been seen \[px\].
+pub(super) const INSIDE: f64 = 0.5;
 /// Part of the distance to the nearest neighbour within which guesses are the same column.
 const SAME: f64 = 0.45;
 
@@ -20,15 +23,12 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Start> {
     if widest <= 0.0 {
         return Vec::new();
     }
-    let (right, bottom) = (size.1 as f64 - 1.0, size.0 as f64 - 1.0);
-    let is_outside = |x: f64, y: f64| x < 0.5 || y < 0.5 || x > right - 0.5 || y > bottom - 0.5;
-    let from_border = |x: f64, y: f64| (-x).max(-y).max(x - right).max(y - bottom);
     let neighbours = Neighbours::new(&positions, SHELL * widest);
     // Sums of the guesses, their number, and the distance within which they are the same.
     let mut guesses: Vec<(Start, f64, f64)> = Vec::new();
     for (i, start) in starts.iter().enumerate() {
         let same = SAME * nearest[i];
-        if from_border(start.x, start.y) < -(SHELL * nearest[i] + REACH * start.sigma) {
+        if depth(start.x, start.y, size) > SHELL * nearest[i] + REACH * start.sigma {
             continue;
         }
         let shell =
@@ -36,7 +36,8 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Start> {
         for j in neighbours.of(i).into_iter().filter(shell) {
             let (x, y) = (2.0 * start.x - positions[j].0, 2.0 * start.y - positions[j].1);
             let near = |other: &(f64, f64)| (other.0 - x).hypot(other.1 - y) < same;
-            if !is_outside(x, y) || from_border(x, y) > REACH * start.sigma || positions.iter().any(near) {
+            let depth = depth(x, y, size);
+            if depth >= INSIDE || -depth > REACH * start.sigma || positions.iter().any(near) {
                 continue;
             }
             let known =

@@ -43,6 +43,40 @@ impl Context<'_> {
         let ((top, bottom), (left, right)) = (range(y, height), range(x, width));
         [top, bottom, left, right]
     }
+
+    /// The pixels of a window: row, column, and where they look.
+    pub(super) fn pixels_of(
+        &self,
+        window: &Window,
+    ) -> impl Iterator<Item = (usize, usize, f64, f64)> + use<'_> {
+        let Window { x, y, radius, .. } = *window;
+        let [top, bottom, left, right] = self.box_around(x, y, radius);
+        (top..bottom)
+            .flat_map(move |row| (left..right).map(move |col| (row, col)))
+            .map(|(row, col)| {
+                let (x, y) = self.place(row, col);
+                (row, col, x, y)
+            })
+            .filter(move |(_, _, px, py)| (px - x).hypot(py - y) <= radius)
+    }
+
+    /// How far a point lies inside the image \[px\]; negative outside.
+    pub(super) fn depth(&self, x: f64, y: f64) -> f64 {
+        depth(x, y, self.image.dim())
+    }
+
+    /// What a believed precision weighs beside the pixels.
+    pub(super) fn unit(&self) -> f64 {
+        match self.statistics {
+            Statistics::LeastSquares => self.variance,
+            Statistics::Poisson => 1.0,
+        }
+    }
+}
+
+/// How far a point lies inside an image of `size` (rows, columns) \[px\]; negative outside.
+pub(super) fn depth(x: f64, y: f64, (height, width): (usize, usize)) -> f64 {
+    x.min(y).min(width as f64 - 1.0 - x).min(height as f64 - 1.0 - y)
 }
 
 /// The pixels that a column is fitted to: a disc that stays where it is.
@@ -59,6 +93,13 @@ pub(super) struct Window {
     pub place: Option<Place>,
     /// The height as far as it is known beforehand, and its standard deviation.
     pub height: Option<[f64; 2]>,
+}
+
+impl Window {
+    /// What a plane's numbers count with at a point: one, and the way from the middle over the radius.
+    pub(super) fn terms(&self, x: f64, y: f64) -> [f64; 3] {
+        [1.0, (x - self.x) / self.radius, (y - self.y) / self.radius]
+    }
 }
 
 /// What a start tells of a column's place, beyond the column's pixels.
@@ -161,20 +202,13 @@ impl Patch {
     }
 
     fn pixels(&self, context: &Context<'_>, column: &Gaussian, window: &Window) -> Vec<Pixel> {
-        let [top, bottom, left, right] = context.box_around(window.x, window.y, window.radius);
-        let mut pixels = Vec::with_capacity((bottom - top) * (right - left));
-        for row in top..bottom {
-            for col in left..right {
-                let (x, y) = context.place(row, col);
-                if (x - window.x).hypot(y - window.y) > window.radius {
-                    continue;
-                }
-                let own = column.at(x, y, &context.model);
-                let data = self.residual[(row - self.top, col - self.left)] + own;
-                let value = f64::from(context.image[(row, col)]);
-                if value.is_finite() {
-                    pixels.push(Pixel { x, y, data, others: value - data });
-                }
+        let side = 2.0 * window.radius + 1.0;
+        let mut pixels = Vec::with_capacity((side * side) as usize);
+        for (row, col, x, y) in context.pixels_of(window) {
+            let data = self.residual[(row - self.top, col - self.left)] + column.at(x, y, &context.model);
+            let value = f64::from(context.image[(row, col)]);
+            if value.is_finite() {
+                pixels.push(Pixel { x, y, data, others: value - data });
             }
         }
         pixels
@@ -269,11 +303,7 @@ fn inverse_diagonal<const N: usize>(
     window: &Window,
 ) -> Option<Vec<f64>> {
     let factor = full::<N>(&normal_equations::<N>(context, pixels, column, window)).factor(0.0)?;
-    let diagonal = (0..N).map(|i| {
-        let mut unit = [0.0; N];
-        unit[i] = 1.0;
-        factor.solve(&unit)[i]
-    });
+    let diagonal = (0..N).map(|i| factor.inverse_column(i)[i]);
     Some(diagonal.collect())
 }
 
@@ -296,6 +326,7 @@ fn normal_equations<const N: usize>(
 ) -> Normal {
     let mut normal = Normal { cost: 0.0, gradient: [0.0; MOST], matrix: [[0.0; MOST]; MOST] };
     let (own, noise) = (context.model.shape.own(), context.noise);
+    // As in `Window::terms`, with the division out of the innermost loop.
     let scale = 1.0 / window.radius;
     for pixel in pixels {
         let value = column.values(pixel.x, pixel.y, &context.model);
@@ -325,10 +356,6 @@ fn normal_equations<const N: usize>(
 
 /// Adds what is known beforehand: of the place, the shape and the plane's slopes.
 fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Window, normal: &mut Normal) {
-    let unit = match context.statistics {
-        Statistics::LeastSquares => context.variance,
-        Statistics::Poisson => 1.0,
-    };
     let own = context.model.shape.own();
     for (index, precision) in precisions(context, window, N) {
         let inverse = context.typical.powi(-2);
@@ -341,7 +368,7 @@ fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Wi
             (3 | 5, Shape::Elliptical) => inverse - column.inverse[index - 3],
             _ => window.slopes.map_or(0.0, |s| s.mean[index - own - 1] - column.plane[index - own]),
         };
-        let precision = unit * precision;
+        let precision = context.unit() * precision;
         normal.cost += precision * off * off;
         normal.gradient[index] += precision * off;
         normal.matrix[index][index] += precision;

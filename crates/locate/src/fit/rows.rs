@@ -10,11 +10,13 @@
 use super::Symmetric;
 use super::band::Band;
 use super::learn::is_inner;
+use super::maps::Maps;
 use super::patch::precisions;
 use super::sweep::Fitting;
+use crate::median::MAD_TO_SIGMA;
 use crate::neighbours::Neighbours;
+use crate::{jitter_floor, median, median_nearest_distance};
 use rayon::prelude::*;
-use std::f64::consts::PI;
 
 /// Rounds at most, and sweeps of the columns after each.
 const ROUNDS: usize = 10;
@@ -218,20 +220,20 @@ fn newton(
         }
     }
     let factor = matrix.factor()?;
-    // The mean of white noise under a Gaussian of this width.
-    let slow = jitter.map(|j| j * j / (2.0 * PI.sqrt() * SLOW * fitting.context.typical));
+    let slow = jitter.map(|j| jitter_floor(j, SLOW * fitting.context.typical).powi(2));
     Some((factor.solve(&right), Posterior { inverse: factor.inverse(), follows, slow }))
 }
 
 /// Where the lattice expects a column, and the variance of that.
 type Expected = Option<([f64; 2], [f64; 2])>;
 
-fn part(fitting: &Fitting<'_>, index: usize, maps: &super::sweep::Maps, expected: Expected) -> Option<Part> {
+fn part(fitting: &Fitting<'_>, index: usize, maps: &Maps, expected: Expected) -> Option<Part> {
     if !fitting.is_used(index) {
         return None;
     }
     let (context, column, window) = (&fitting.context, &fitting.columns[index], &fitting.windows[index]);
-    let n = if window.crowded { context.model.shape.own() } else { context.model.shape.own() + 3 };
+    let parameters = context.model.shape.own();
+    let n = if window.crowded { parameters } else { parameters + 3 };
     let [top, bottom, left, right] = context.box_around(window.x, window.y, window.radius);
     let rows = bottom - top;
     let mut information = Symmetric::zeros(n);
@@ -245,10 +247,8 @@ fn part(fitting: &Fitting<'_>, index: usize, maps: &super::sweep::Maps, expected
             }
             let (x, y) = context.place(row, col);
             let value = column.values(x, y, &context.model);
-            let parameters = context.model.shape.own();
             by[..parameters].copy_from_slice(&value.by[..parameters]);
-            let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
-            by[parameters..].copy_from_slice(&[1.0, u, v][..n - parameters]);
+            by[parameters..].copy_from_slice(&window.terms(x, y)[..n - parameters]);
             let off = f64::from(maps.residual[(row, col)]);
             let weight = 1.0 / context.noise.variance(f64::from(context.image[(row, col)]) - off);
             if !weight.is_finite() || !off.is_finite() {
@@ -311,9 +311,7 @@ fn part(fitting: &Fitting<'_>, index: usize, maps: &super::sweep::Maps, expected
 fn opposite(fitting: &Fitting<'_>) -> Vec<Vec<[usize; 2]>> {
     let positions: Vec<(f64, f64)> =
         (0..fitting.inside()).map(|i| (fitting.columns[i].x, fitting.columns[i].y)).collect();
-    let mut nearest = crate::nearest_distances(&positions);
-    nearest.sort_by(f64::total_cmp);
-    let Some(apart) = nearest.get(nearest.len() / 2).copied().filter(|d| d.is_finite()) else {
+    let Some(apart) = median_nearest_distance(&positions) else {
         return vec![Vec::new(); positions.len()];
     };
     let neighbours = Neighbours::new(&positions, SHELL * apart);
@@ -364,8 +362,7 @@ fn lattice_variance(fitting: &Fitting<'_>, opposite: &[Vec<[usize; 2]>]) -> Opti
             .zip(&fitting.columns)
             .filter_map(|(m, c)| Some((m.as_ref()?[axis] - [c.x, c.y][axis]).abs()))
             .collect();
-        let middle = off.len() / 2;
-        let spread = 1.4826 * *off.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let spread = MAD_TO_SIGMA * median(&mut off).unwrap_or(0.0);
         (0.5 * spread * spread).max(least)
     }))
 }

@@ -60,6 +60,13 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
+    /// A column of the inverse.
+    pub(crate) fn inverse_column(&self, index: usize) -> Vec<f64> {
+        let mut unit = vec![0.0; self.n];
+        unit[index] = 1.0;
+        self.solve(&unit)
+    }
+
     /// Solves for one right side.
     pub(crate) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let n = self.n;

@@ -1,13 +1,14 @@
 //! All columns of an image, one after the other until none moves.
 
 use super::gaussian::{Gaussian, Model, REACH};
+use super::maps::Maps;
 use super::noise::{LEAST, NoiseModel};
 use super::patch::{Context, Patch, Place, Window};
 use super::rows::Posterior;
 use super::{Fit, FitSettings, FittedColumn, Reason, Shape, Start, Statistics};
 use super::{covariance, hidden, learn, outside, rows};
-use crate::nearest_distances;
 use crate::neighbours::Neighbours;
+use crate::{median, nearest_distances};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
@@ -69,12 +70,12 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
     }
     fit.sweep(SWEEPS, None);
     // Nobody is told how far rows are displaced: that is measured in any case.
-    let measured = |fit: &Fitting<'_>| {
-        let seen = fit.measure_noise();
+    let measured = |fit: &Fitting<'_>, maps: &Maps| {
+        let seen = fit.noise_in(maps);
         settings.noise.map_or(seen, |given| NoiseModel { jitter_px: seen.jitter_px, ..given })
     };
     if settings.statistics == Statistics::Poisson {
-        fit.context.noise = measured(&fit);
+        fit.context.noise = measured(&fit, &fit.maps());
         fit.context.statistics = Statistics::Poisson;
         fit.active.fill(true);
         fit.sweep(3, None);
@@ -83,7 +84,7 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
             if lesson == 0 {
                 fit.try_again();
             }
-            fit.context.noise = measured(&fit);
+            fit.context.noise = measured(&fit, &fit.maps());
             fit.active.fill(true);
             fit.sweep(3, None);
         }
@@ -93,9 +94,13 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
     fit.freeze();
     fit.sweep(3, None);
     fit.renew();
-    fit.context.noise = measured(&fit);
+    let mut maps = fit.maps();
+    fit.context.noise = measured(&fit, &maps);
     let posterior = if settings.descan { rows::solve(&mut fit) } else { None };
-    fit.finish(posterior)
+    if posterior.is_some() {
+        maps = fit.maps();
+    }
+    fit.finish(&maps, posterior)
 }
 
 /// The value below which the darkest pixels around a start lie, noise taken out by means of three by three.
@@ -118,17 +123,6 @@ fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
     f64::from(*means.select_nth_unstable_by(at, f32::total_cmp).1)
 }
 
-/// What a fit leaves, pixel by pixel.
-pub(super) struct Maps {
-    /// What the columns and their planes don't explain; zero outside all windows.
-    pub residual: Array2<f32>,
-    /// Derivatives of the columns' images by x and y.
-    pub slopes: [Array2<f32>; 2],
-    /// The column whose window's middle is nearest, among those whose windows hold the pixel; `u32::MAX` outside
-    /// all.
-    pub owner: Array2<u32>,
-}
-
 /// The state between sweeps.
 pub(super) struct Fitting<'a> {
     pub(super) context: Context<'a>,
@@ -141,7 +135,8 @@ pub(super) struct Fitting<'a> {
     active: Vec<bool>,
     /// Distance to the nearest other start.
     apart: Vec<f64>,
-    /// Starts from here on are guesses outside the image: only their heights are fitted.
+    /// Starts from here on are guesses outside the image and columns that nobody reported: fitted along, and not
+    /// given back.
     inside: usize,
     /// The image without the columns.
     pub(super) residual: Array2<f64>,
@@ -152,8 +147,7 @@ impl<'a> Fitting<'a> {
     fn new(mut context: Context<'a>, starts: Vec<Start>, inside: usize, trusted: bool) -> Self {
         let mut sigmas: Vec<f64> =
             starts.iter().map(|s| s.sigma).filter(|s| s.is_finite() && *s > 0.0).collect();
-        sigmas.sort_by(f64::total_cmp);
-        let typical = sigmas.get(sigmas.len() / 2).copied().unwrap_or(2.0).max(0.5);
+        let typical = median(&mut sigmas).unwrap_or(2.0).max(0.5);
         let sigma = |start: &Start| {
             let own = if start.sigma.is_finite() { start.sigma } else { typical };
             own.clamp(0.6 * typical, 1.6 * typical)
@@ -216,32 +210,11 @@ impl<'a> Fitting<'a> {
     /// The first sweeps, by least squares.
     fn begin(&mut self) {
         self.sweep(2, Some(0));
-        self.context.variance = self.measure_noise().least / LEAST;
+        self.context.variance = self.noise_in(&self.maps()).least / LEAST;
         self.sweep(3, None);
-        self.context.noise = self.measure_noise();
+        self.context.noise = self.noise_in(&self.maps());
         self.context.variance = self.context.noise.least / LEAST;
         self.freeze();
-    }
-
-    /// The image without the columns and the backgrounds beneath those nearby; zero farther away.
-    pub(super) fn left(&self) -> Array2<f32> {
-        let size = self.residual.dim();
-        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
-        let mut left = Array2::zeros(size);
-        for (column, window) in self.columns.iter().zip(&self.windows) {
-            let reach = 1.5 * window.radius;
-            let [top, bottom, from, to] = self.context.box_around(window.x, window.y, reach);
-            for row in top..bottom {
-                for col in from..to {
-                    let distance = (col as f64 - window.x).hypot(row as f64 - window.y) as f32;
-                    if distance < nearest[(row, col)] {
-                        nearest[(row, col)] = distance;
-                        left[(row, col)] = (self.residual[(row, col)] - column.plane[0]) as f32;
-                    }
-                }
-            }
-        }
-        left
     }
 
     /// Refines every column at most `sweeps` times, until all have settled; with `iterations` zero only
@@ -277,12 +250,7 @@ impl<'a> Fitting<'a> {
     fn guess_heights(&mut self) {
         for index in self.inside..self.columns.len() {
             let window = &self.windows[index];
-            let (height, width) = self.context.image.dim();
-            if window.x >= 0.5
-                && window.y >= 0.5
-                && window.x <= width as f64 - 1.5
-                && window.y <= height as f64 - 1.5
-            {
+            if self.context.depth(window.x, window.y) >= outside::INSIDE {
                 continue;
             }
             let around: Vec<f64> = self.near[index]
@@ -346,10 +314,7 @@ impl<'a> Fitting<'a> {
 
     /// Takes columns whose fit makes no sense back to their start.
     fn freeze(&mut self) {
-        for index in 0..self.columns.len() {
-            if index >= self.inside {
-                continue;
-            }
+        for index in 0..self.inside {
             let Some(reason) = self.reasons[index].or_else(|| self.fault(index)) else { continue };
             self.reasons[index] = Some(reason);
             let start = &self.starts[index];
@@ -372,13 +337,9 @@ impl<'a> Fitting<'a> {
         let (column, window) = (&self.columns[index], &self.windows[index]);
         let moved = (column.x - window.x).hypot(column.y - window.y);
         let (large, small, _) = column.axes();
-        let (height, width) = self.context.image.dim();
         let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
         let seen = ((bottom - top) * (right - left)) as f64;
-        let edge = column.x < -0.5
-            || column.y < -0.5
-            || column.x > width as f64 - 0.5
-            || column.y > height as f64 - 0.5;
+        let edge = self.context.depth(column.x, column.y) < -0.5;
         let cut = window.place.is_none() && seen < (1.0 - OUTSIDE) * (2.0 * window.radius).powi(2);
         if edge || cut {
             Some(Reason::Border)
@@ -420,45 +381,6 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// What the columns and planes leave, and how the columns' images change.
-    pub(super) fn maps(&self) -> Maps {
-        let size = self.residual.dim();
-        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
-        let mut maps = Maps {
-            residual: Array2::zeros(size),
-            slopes: [Array2::zeros(size), Array2::zeros(size)],
-            owner: Array2::from_elem(size, u32::MAX),
-        };
-        for (index, (column, window)) in self.columns.iter().zip(&self.windows).enumerate() {
-            let reach = REACH * column.axes().0;
-            let [top, bottom, left, right] = self.context.box_around(column.x, column.y, reach);
-            for row in top..bottom {
-                for col in left..right {
-                    let (x, y) = self.context.place(row, col);
-                    let value = column.values(x, y, &self.context.model);
-                    maps.slopes[0][(row, col)] += value.by[0] as f32;
-                    maps.slopes[1][(row, col)] += value.by[1] as f32;
-                }
-            }
-            let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
-            for row in top..bottom {
-                for col in left..right {
-                    let (x, y) = self.context.place(row, col);
-                    let distance = (x - window.x).hypot(y - window.y);
-                    if distance > window.radius || distance as f32 >= nearest[(row, col)] {
-                        continue;
-                    }
-                    nearest[(row, col)] = distance as f32;
-                    maps.owner[(row, col)] = index as u32;
-                    let (u, v) = ((x - window.x) / window.radius, (y - window.y) / window.radius);
-                    let plane = column.plane[0] + column.plane[1] * u + column.plane[2] * v;
-                    maps.residual[(row, col)] = (self.residual[(row, col)] - plane) as f32;
-                }
-            }
-        }
-        maps
-    }
-
     /// Starts from the network's place again where a fit made no sense, now that more is known.
     fn try_again(&mut self) {
         for index in 0..self.inside {
@@ -475,21 +397,12 @@ impl<'a> Fitting<'a> {
         self.sweep(sweeps, None);
     }
 
-    /// Number of columns, guesses outside the image not counted.
+    /// Number of columns that are given back.
     pub(super) fn inside(&self) -> usize {
         self.inside
     }
 
-    fn measure_noise(&self) -> NoiseModel {
-        let maps = self.maps();
-        let used: Vec<(usize, usize)> =
-            maps.owner.indexed_iter().filter(|(_, o)| **o != u32::MAX).map(|(at, _)| at).collect();
-        let freedom = (self.context.model.shape.own() + 3) * self.inside;
-        NoiseModel::measure(self.context.image, &maps.residual, &maps.slopes, &used, freedom)
-    }
-
-    fn finish(self, posterior: Option<Posterior>) -> Fit {
-        let maps = self.maps();
+    fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
         let jitter = if posterior.is_some() { [0.0; 2] } else { self.context.noise.jitter_px };
         let columns = (0..self.inside)
             .into_par_iter()
@@ -503,12 +416,11 @@ impl<'a> Fitting<'a> {
                 let reason = reason.or(if covariance.is_none() { Some(Reason::Undetermined) } else { None });
                 let (large, small, angle) = column.axes();
                 let window = &self.windows[index];
-                let [u, v] = [column.x - window.x, column.y - window.y].map(|d| d / window.radius);
                 FittedColumn {
                     x: if used { column.x } else { start.x },
                     y: if used { column.y } else { start.y },
                     height: column.height,
-                    background: column.plane[0] + column.plane[1] * u + column.plane[2] * v,
+                    background: column.background(window.terms(column.x, column.y)),
                     sigma_px: [large, small],
                     angle_rad: angle,
                     covariance_px2: covariance,
@@ -516,11 +428,6 @@ impl<'a> Fitting<'a> {
                 }
             })
             .collect();
-        Fit {
-            columns,
-            noise: self.context.noise,
-            residual: maps.residual,
-            rows: posterior.map(|_| self.context.rows),
-        }
+        Fit { columns, noise: self.context.noise, rows: posterior.map(|_| self.context.rows) }
     }
 }
