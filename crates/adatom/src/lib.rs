@@ -40,7 +40,7 @@ pub use detect::{detect, evaluate_detector};
 pub use error::Error;
 pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
-pub use localisation::{Localisation, LocalisationRow, LocalisationSettings, localisation};
+pub use localisation::{Localisation, LocalisationRow, LocalisationSettings, LocalisedSample, localisation};
 pub use localiser::{ColumnFit, FitOptions, FitReport, Localiser};
 pub use locate::{LocateSettings, Located, LocatedColumn, locate};
 pub use model::{LoadedModel, Model, read_detector};

@@ -17,11 +17,10 @@ pub(super) fn single_columns(
     Ok(generator.column_images(sample.index, (REACH * sigma).ceil() as usize)?)
 }
 
-/// Adds the bounds of a sample's columns, those that have to be found.
-pub(super) fn add(sums: &mut Sums, sample: &Sample, sigma: f64, images: &[ColumnImage]) {
+/// The bounds of a sample's columns, those that have to be found.
+pub(super) fn of_sample(sample: &Sample, sigma: f64, images: &[ColumnImage]) -> Sums {
     let variance = sample.labels.no_noise.mapv(|v| f64::from(v.max(1e-4)) / sample.settings.peak_electrons);
-    sums.samples += 1;
-    sums.f1 += 1.0;
+    let mut sums = Sums { samples: 1, f1: 1.0, ..Sums::default() };
     for (truth, required) in sample.columns.iter().zip(required(sample)) {
         let own = images.iter().min_by(|a, b| {
             let square = |c: &ColumnImage| (c.x - truth.x).powi(2) + (c.y - truth.y).powi(2);
@@ -32,6 +31,7 @@ pub(super) fn add(sums: &mut Sums, sample: &Sample, sigma: f64, images: &[Column
             sums.count(x * x + y * y, sample, sigma);
         }
     }
+    sums
 }
 
 /// Bound of a column's x and y, all columns nearby having unknown places and heights too.

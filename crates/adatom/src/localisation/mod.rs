@@ -5,7 +5,7 @@ mod bounds;
 
 use crate::evaluate::{column_sigma_px, score_positions};
 use crate::localiser::refine;
-use crate::{Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, locate};
+use crate::{Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, Scale, locate};
 use adatom_library::{Generator, Recipe, Sample};
 use adatom_locate::{FitSettings, Start, Statistics, fit_columns};
 use serde::Serialize;
@@ -37,6 +37,20 @@ pub struct Localisation {
     pub settings: LocalisationSettings,
     /// By jitter, PSNR and method.
     pub rows: Vec<LocalisationRow>,
+    /// Every sample's own numbers.
+    pub samples: Vec<LocalisedSample>,
+}
+
+/// One method on one sample.
+#[derive(Debug, Clone, Serialize)]
+pub struct LocalisedSample {
+    /// The sample's number in the recipe.
+    pub index: u64,
+    /// Material and zone axis.
+    pub structure: String,
+    /// The method's numbers.
+    #[serde(flatten)]
+    pub row: LocalisationRow,
 }
 
 /// One method at one PSNR.
@@ -98,6 +112,20 @@ impl Sums {
         self.matched += 1;
     }
 
+    fn merge(&mut self, other: &Self) {
+        self.px2 += other.px2;
+        self.pm2 += other.pm2;
+        self.sigma2 += other.sigma2;
+        self.f1 += other.f1;
+        self.samples += other.samples;
+        self.matched += other.matched;
+        self.coordinates += other.coordinates;
+        for axis in 0..2 {
+            self.bias[axis] += other.bias[axis];
+            self.within[axis] += other.within[axis];
+        }
+    }
+
     fn row(&self, jitter: bool, psnr_db: f64, method: &str) -> LocalisationRow {
         let n = self.matched.max(1) as f64;
         let coordinates = self.coordinates as f64;
@@ -135,22 +163,32 @@ pub fn localisation(
     }
     let all = 2.0 * settings.psnr_db.len() as f64 * settings.count as f64;
     let mut done = 0.0;
+    let mut samples = Vec::new();
     for index in 0..settings.count {
         // The columns are the same at every dose, in displaced rows and in others.
         let mut single = None;
-        for (_, generator, sums) in &mut cases {
+        for (jitter, generator, sums) in &mut cases {
             for (&psnr_db, sums) in settings.psnr_db.iter().zip(sums) {
                 let sample = generator.sample_at(index, psnr_db)?;
                 let sigma = column_sigma_px(&sample);
-                for (method, found) in methods(&sample, sigma, model)? {
-                    add(of(sums, method), &sample, sigma, &found);
-                }
                 let columns = match single.take() {
                     Some(columns) => columns,
                     None => bounds::single_columns(&sample, sigma, generator)?,
                 };
-                bounds::add(of(sums, BOUND), &sample, sigma, &columns);
+                let mut results: Methods = methods(&sample, sigma, model)?
+                    .into_iter()
+                    .map(|(method, found)| (method, located(&sample, sigma, &found)))
+                    .collect();
+                results.push((BOUND, bounds::of_sample(&sample, sigma, &columns)));
                 single = Some(columns);
+                for (method, result) in results {
+                    samples.push(LocalisedSample {
+                        index,
+                        structure: format!("{} [{}]", sample.settings.material, sample.settings.zone),
+                        row: result.row(*jitter, psnr_db, method),
+                    });
+                    of(sums, method).merge(&result);
+                }
                 done += 1.0;
                 progress(done / all);
             }
@@ -169,6 +207,7 @@ pub fn localisation(
         weights_sha256: model.sha256.clone(),
         settings: settings.clone(),
         rows,
+        samples,
     })
 }
 
@@ -187,13 +226,13 @@ fn methods(
     sigma: f64,
     model: &LoadedModel,
 ) -> Result<Vec<(&'static str, Vec<Found>)>, Error> {
-    let mut results = Vec::new();
-    let settings = LocateSettings { method: Localiser::Otsu, ..LocateSettings::default() };
-    let otsu = locate(&sample.image, None, model, &settings, &mut |_| {})?;
-    results.push(("otsu", found(&otsu.columns)));
     let settings = LocateSettings::default();
     let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
-    results.push(("centroid", found(&located.columns)));
+    // At the same scale, which takes most of the time to choose.
+    let scale = Scale::Fixed(located.scale.factor);
+    let otsu = LocateSettings { method: Localiser::Otsu, scale, ..settings };
+    let otsu = locate(&sample.image, None, model, &otsu, &mut |_| {})?;
+    let mut results = vec![("otsu", found(&otsu.columns)), ("centroid", found(&located.columns))];
     for (name, method, descan) in [
         ("gaussian", Localiser::Gaussian, false),
         ("mle", Localiser::Mle, false),
@@ -222,11 +261,10 @@ fn found(columns: &[LocatedColumn]) -> Vec<Found> {
     columns.iter().map(|c| Found { x: c.x, y: c.y, std_px: c.fit.map(|fit| fit.std_px) }).collect()
 }
 
-fn add(sums: &mut Sums, sample: &Sample, sigma: f64, found: &[Found]) {
+fn located(sample: &Sample, sigma: f64, found: &[Found]) -> Sums {
     let positions: Vec<(f64, f64)> = found.iter().map(|f| (f.x, f.y)).collect();
     let (score, pairs) = score_positions(sample, &positions);
-    sums.samples += 1;
-    sums.f1 += score.f1();
+    let mut sums = Sums { samples: 1, f1: score.f1(), ..Sums::default() };
     for (of, truth) in pairs {
         let (found, truth) = (&found[of], &sample.columns[truth]);
         let off = [found.x - truth.x, found.y - truth.y];
@@ -241,4 +279,5 @@ fn add(sums: &mut Sums, sample: &Sample, sigma: f64, found: &[Found]) {
             }
         }
     }
+    sums
 }

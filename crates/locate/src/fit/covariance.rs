@@ -73,7 +73,7 @@ pub(super) fn of(
         }
         let terms = window.terms(x, y);
         by[n - plane..].copy_from_slice(&terms[..plane]);
-        expected += centre.background(terms);
+        expected += centre.background(terms) + fitting.background(row, col);
         let variance = context.noise.variance(expected);
         let weight = match context.statistics {
             Statistics::LeastSquares => 1.0,
@@ -95,14 +95,10 @@ pub(super) fn of(
         spread.add(index, index, unit * unit * precision);
     };
     for (slot, &member) in members.iter().enumerate() {
-        let known = precisions(context, &fitting.windows[member], own);
+        let known = precisions(context, &fitting.windows[member]);
         for (index, precision) in known.filter(|(index, _)| *index > 1 || member >= fitting.inside()) {
             believe(slot * own + index, precision);
         }
-    }
-    if let Some(slopes) = window.slopes.filter(|_| plane == 3) {
-        believe(n - 2, 1.0 / slopes.variance);
-        believe(n - 1, 1.0 / slopes.variance);
     }
     let factor = information.factor(0.0)?;
     // The rows of H⁻¹ for x and y.

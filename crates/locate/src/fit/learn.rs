@@ -1,7 +1,7 @@
 //! What the columns of an image have in common, learnt from all of them.
 
-use super::patch::{Patch, Place, Slopes, Window};
-use super::profile::Gathering;
+use super::patch::{Patch, Place, Window};
+use super::scene;
 use super::sweep::{Fitting, START_SPREAD};
 use super::{Sampling, Shape};
 use crate::median;
@@ -21,22 +21,9 @@ const DOUBT: f64 = 2.0;
 const SHARED: f64 = 0.6;
 /// Columns around that tell a background's slope.
 const AROUND: usize = 20;
-/// Residuals of more than this many standard deviations are no part of a profile.
-const OUTLIER: f64 = 5.0;
 
-/// Learns all of it, and takes the columns' images away anew.
-pub(super) fn all(fitting: &mut Fitting<'_>) {
-    beliefs(fitting);
-    if fitting.context.model.sampling == Sampling::Point {
-        profile(fitting);
-    }
-    fitting.renew();
-}
-
-/// Learns the widths' typical value and spread, and the background: for columns with planes of their
-/// own, what slopes to expect from the columns around; for crowded ones, a plane through what the
-/// columns around leave.
-fn beliefs(fitting: &mut Fitting<'_>) {
+/// Learns all of it, and takes the columns' images and the background away anew. Returns whether it has settled.
+pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
     let used: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.is_used(*i)).collect();
     let this = &*fitting;
     let variances: Vec<Option<Vec<f64>>> = used
@@ -45,15 +32,14 @@ fn beliefs(fitting: &mut Fitting<'_>) {
         .collect();
     let known: Vec<(usize, Vec<f64>)> =
         used.into_iter().zip(variances).filter_map(|(i, v)| Some((i, v?))).collect();
-    if known.len() < FEW {
-        return;
+    let enough = known.len() >= FEW;
+    if enough {
+        if fitting.context.model.shape == Shape::Round {
+            widths(fitting, &known);
+        }
+        places(fitting, &known);
     }
-    if fitting.context.model.shape == Shape::Round {
-        widths(fitting, &known);
-    }
-    places(fitting, &known);
-    slopes(fitting, known);
-    crowded_background(fitting);
+    scene::learn(fitting, enough && fitting.context.model.sampling == Sampling::Point)
 }
 
 /// The widths' common value, from how far each was pulled away from the present one, and their spread.
@@ -120,58 +106,9 @@ pub(super) fn is_inner(fitting: &Fitting<'_>, index: usize) -> bool {
     fitting.context.depth(window.x, window.y) >= window.radius
 }
 
-fn slopes(fitting: &mut Fitting<'_>, mut known: Vec<(usize, Vec<f64>)>) {
-    known.retain(|(i, _)| !fitting.windows[*i].crowded);
-    if known.len() < FEW {
-        return;
-    }
-    let own = fitting.context.model.shape.own();
-    let mut constants = vec![None; fitting.columns.len()];
-    known.iter().for_each(|(i, _)| constants[*i] = Some(fitting.columns[*i].plane[0]));
-    let around = |i: usize| regional(&fitting.windows, i, &fitting.near[i], &constants);
-    let expected: Vec<[f64; 3]> = known.iter().map(|(i, _)| around(*i)).collect();
-    let off: Vec<(f64, f64)> = known
-        .iter()
-        .zip(&expected)
-        .flat_map(|((i, v), expected)| {
-            let column = &fitting.columns[*i];
-            (1..3).map(move |k| (column.plane[k] - expected[k], v[own + k]))
-        })
-        .collect();
-    let formal = off.iter().map(|o| o.1).sum::<f64>() / off.len() as f64;
-    let variance = spread(off).max(1e-3 * formal);
-    for ((i, _), mean) in known.iter().zip(expected) {
-        fitting.windows[*i].slopes = Some(Slopes { mean: [mean[1], mean[2]], variance });
-    }
-}
-
-/// Planes beneath crowded columns, through what all columns around leave.
-fn crowded_background(fitting: &mut Fitting<'_>) {
-    let crowded: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.windows[*i].crowded).collect();
-    let this = &*fitting;
-    let mut constants = vec![None; this.columns.len()];
-    crowded.iter().for_each(|i| constants[*i] = mean_left(this, *i));
-    if constants.iter().flatten().count() < FEW {
-        return;
-    }
-    let planes: Vec<[f64; 3]> =
-        crowded.iter().map(|i| regional(&this.windows, *i, &with(&this.near[*i], *i), &constants)).collect();
-    for (i, plane) in crowded.into_iter().zip(planes) {
-        fitting.columns[i].plane = plane;
-    }
-}
-
 /// A list and one more.
 pub(super) fn with(list: &[usize], one: usize) -> Vec<usize> {
     list.iter().copied().chain([one]).collect()
-}
-
-/// Mean of what is left in a column's window.
-fn mean_left(fitting: &Fitting<'_>, index: usize) -> Option<f64> {
-    let window = &fitting.windows[index];
-    let [top, bottom, left, right] = fitting.context.box_around(window.x, window.y, window.radius);
-    let part = fitting.residual.slice(s![top..bottom, left..right]);
-    part.mean().filter(|mean| mean.is_finite())
 }
 
 /// How much values with variances differ beyond these, as a variance: from the median absolute deviation.
@@ -209,31 +146,6 @@ pub(super) fn regional(windows: &[Window], index: usize, list: &[usize], values:
             [solved[0], solved[1], solved[2]]
         }
         _ => [right[0] / near.len().max(1) as f64, 0.0, 0.0],
-    }
-}
-
-/// Learns how all columns differ from Gaussians.
-fn profile(fitting: &mut Fitting<'_>) {
-    let this = &*fitting;
-    let gathering = (0..this.columns.len())
-        .into_par_iter()
-        .filter(|i| this.is_used(*i))
-        .fold(Gathering::new, |mut gathering, i| {
-            gather(this, i, &mut gathering);
-            gathering
-        })
-        .reduce(Gathering::new, |a, b| a.merge(&b));
-    fitting.context.model.profile = gathering.solve(&fitting.context.model.profile);
-}
-
-fn gather(fitting: &Fitting<'_>, index: usize, gathering: &mut Gathering) {
-    let (context, column, window) = (&fitting.context, &fitting.columns[index], &fitting.windows[index]);
-    for (row, col, x, y) in context.pixels_of(window) {
-        let off = fitting.residual[(row, col)] - column.background(window.terms(x, y));
-        let variance = context.noise.variance(f64::from(context.image[(row, col)]) - off);
-        if off.is_finite() && off * off <= OUTLIER * OUTLIER * variance + (0.1 * column.height).powi(2) {
-            gathering.add(column.square(x, y).max(0.0).sqrt(), column.height, off, 1.0 / variance);
-        }
     }
 }
 

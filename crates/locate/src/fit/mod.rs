@@ -16,6 +16,7 @@ mod outside;
 mod patch;
 mod profile;
 mod rows;
+mod scene;
 mod solve;
 mod sweep;
 

@@ -85,10 +85,11 @@ pub(super) struct Window {
     pub x: f64,
     pub y: f64,
     pub radius: f64,
-    /// Neighbours take up most of the window: the background is as the start has it.
+    /// How far the column may leave the window's middle \[px\].
+    pub leash: f64,
+    /// The column has no plane of its own to be fitted: neighbours take up most of the window, or the image's
+    /// background is known.
     pub crowded: bool,
-    /// What is known of the plane's slopes from the columns around.
-    pub slopes: Option<Slopes>,
     /// What the start tells of the place.
     pub place: Option<Place>,
     /// The height as far as it is known beforehand, and its standard deviation.
@@ -96,6 +97,16 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// A column no farther away than it may be.
+    fn held(&self, mut column: Gaussian) -> Gaussian {
+        let (dx, dy) = (column.x - self.x, column.y - self.y);
+        let part = self.leash / dx.hypot(dy);
+        if part < 1.0 {
+            (column.x, column.y) = (self.x + part * dx, self.y + part * dy);
+        }
+        column
+    }
+
     /// What a plane's numbers count with at a point: one, and the way from the middle over the radius.
     pub(super) fn terms(&self, x: f64, y: f64) -> [f64; 3] {
         [1.0, (x - self.x) / self.radius, (y - self.y) / self.radius]
@@ -113,14 +124,6 @@ pub(super) struct Place {
     pub variance: f64,
     /// How much less the variance of the place becomes by it \[px²\].
     pub gain: f64,
-}
-
-/// The slopes of a plane along x and y over a window's radius, as far as they are known: their mean and
-/// their variance.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Slopes {
-    pub mean: [f64; 2],
-    pub variance: f64,
 }
 
 /// A rectangle of what no column explains yet.
@@ -240,7 +243,7 @@ fn minimise<const N: usize>(
             }
             continue;
         };
-        let trial = column.stepped(&step, context.model.shape);
+        let trial = window.held(column.stepped(&step, context.model.shape));
         let tried = with_beliefs::<N>(context, pixels, &trial, window);
         if tried.cost.is_finite() && tried.cost <= normal.cost {
             let moved = (trial.x - column.x).hypot(trial.y - column.y);
@@ -354,10 +357,9 @@ fn normal_equations<const N: usize>(
     normal
 }
 
-/// Adds what is known beforehand: of the place, the shape and the plane's slopes.
+/// Adds what is known beforehand: of the place, the height and the shape.
 fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Window, normal: &mut Normal) {
-    let own = context.model.shape.own();
-    for (index, precision) in precisions(context, window, N) {
+    for (index, precision) in precisions(context, window) {
         let inverse = context.typical.powi(-2);
         let off = match (index, context.model.shape) {
             (0, _) => window.place.map_or(0.0, |place| place.x - column.x),
@@ -366,7 +368,7 @@ fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Wi
             (3, Shape::Round) => (context.typical / column.sigma()).ln(),
             (4, Shape::Elliptical) => -column.inverse[1],
             (3 | 5, Shape::Elliptical) => inverse - column.inverse[index - 3],
-            _ => window.slopes.map_or(0.0, |s| s.mean[index - own - 1] - column.plane[index - own]),
+            _ => 0.0,
         };
         let precision = context.unit() * precision;
         normal.cost += precision * off * off;
@@ -375,14 +377,9 @@ fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Wi
     }
 }
 
-/// How sure is what is known beforehand of the `n` parameters of a column: their numbers, and inverse
+/// How sure is what is known beforehand of the parameters of a column: their numbers, and inverse
 /// variances.
-pub(super) fn precisions(
-    context: &Context<'_>,
-    window: &Window,
-    n: usize,
-) -> impl Iterator<Item = (usize, f64)> {
-    let own = context.model.shape.own();
+pub(super) fn precisions(context: &Context<'_>, window: &Window) -> impl Iterator<Item = (usize, f64)> {
     let place = window.place.map(|place| [(0, 1.0 / place.variance), (1, 1.0 / place.variance)]);
     let height = window.height.map(|[_, std]| (2, std.powi(-2)));
     let width = context.width_spread.powi(-2);
@@ -395,8 +392,6 @@ pub(super) fn precisions(
         // The inverse of the shape changes by twice the relative change of the width.
         Shape::Elliptical => 0.25 * width * context.typical.powi(4),
     };
-    let slopes =
-        window.slopes.filter(|_| n > own).map(|s| [(own + 1, 1.0 / s.variance), (own + 2, 1.0 / s.variance)]);
     let shape = shape.iter().map(move |i| (*i, of_shape));
-    place.into_iter().flatten().chain(height).chain(shape).chain(slopes.into_iter().flatten())
+    place.into_iter().flatten().chain(height).chain(shape)
 }

@@ -4,11 +4,12 @@ use super::Symmetric;
 
 /// Distance between knots, and their number, in widths.
 const STEP: f64 = 0.3;
-const KNOTS: usize = 16;
+pub(super) const KNOTS: usize = 16;
 /// How far from a Gaussian a profile is believed to be, and how far from straight between knots, as
 /// parts of the height.
 const AWAY: f64 = 0.05;
 const BEND: f64 = 0.02;
+const SAME_WIDTH: f64 = 1e-4;
 
 /// What is added to the unit Gaussian at each distance from a column's centre, in widths: zero at the
 /// centre and far away, smooth between.
@@ -46,71 +47,50 @@ impl Profile {
     }
 }
 
-/// Gathers what columns leave, to learn their profile.
-pub(super) struct Gathering {
-    matrix: Symmetric,
-    right: Vec<f64>,
-}
-
-impl Gathering {
-    pub(super) fn new() -> Self {
-        Self { matrix: Symmetric::zeros(KNOTS - 1), right: vec![0.0; KNOTS - 1] }
-    }
-
-    /// A pixel at `distance` widths from a column of this height, what is left there, and the weight.
-    pub(super) fn add(&mut self, distance: f64, height: f64, residual: f64, weight: f64) {
+impl Profile {
+    /// The parts that knots have in the value at `distance` widths from the centre, beside the Gaussian's.
+    pub(super) fn parts(distance: f64) -> [(usize, f64); 4] {
         let place = distance / STEP;
-        let index = place as usize;
-        if index + 1 >= KNOTS {
-            return;
-        }
-        let t = place - index as f64;
-        let parts = [(index, (1.0 - t) * height), (index + 1, t * height)];
-        // The knot at the centre is zero.
-        for (i, a) in parts.iter().filter(|(i, _)| *i > 0) {
-            self.right[i - 1] += weight * a * residual;
-            for (j, b) in parts.iter().filter(|(j, _)| *j > 0) {
-                self.matrix.add(i - 1, j - 1, weight * a * b);
-            }
-        }
+        let (index, t) = (place as usize, place.fract());
+        let (t2, t3) = (t * t, t * t * t);
+        let (m0, m1) = (t3 - 2.0 * t2 + t, t3 - t2);
+        [
+            (index.abs_diff(1), -0.5 * m0),
+            (index, 2.0 * t3 - 3.0 * t2 + 1.0 - 0.5 * m1),
+            (index + 1, 3.0 * t2 - 2.0 * t3 + 0.5 * m0),
+            (index + 2, 0.5 * m1),
+        ]
     }
 
-    pub(super) fn merge(mut self, other: &Self) -> Self {
-        self.right.iter_mut().zip(&other.right).for_each(|(a, b)| *a += b);
-        for row in 0..KNOTS - 1 {
-            for column in 0..KNOTS - 1 {
-                self.matrix.add(row, column, other.matrix.get(row, column));
-            }
-        }
-        self
-    }
-
-    /// `before`, with what is left explained as well.
-    pub(super) fn solve(&self, before: &Profile) -> Profile {
-        let (mut matrix, mut right) = (self.matrix.clone(), self.right.clone());
+    /// Adds to the normal equations of the knots from the second to the last but one, unknowns from number `first`
+    /// on, how far from a Gaussian and how far from straight a profile is believed to be.
+    pub(super) fn believe(&self, matrix: &mut Symmetric, right: &mut [f64], first: usize) {
+        let free = 1..KNOTS - 1;
         let mut believe = |parts: &[(usize, f64)], spread: f64| {
             let precision = spread.powi(-2);
-            let now: f64 = parts.iter().map(|(i, part)| part * before.knots[*i]).sum();
-            for &(i, a) in parts.iter().filter(|(i, _)| *i > 0) {
-                right[i - 1] -= precision * a * now;
-                for &(j, b) in parts.iter().filter(|(j, _)| *j > 0) {
-                    matrix.add(i - 1, j - 1, precision * a * b);
+            let now: f64 = parts.iter().map(|(i, part)| part * self.knots[*i]).sum();
+            for &(i, a) in parts.iter().filter(|(i, _)| free.contains(i)) {
+                right[first + i - 1] -= precision * a * now;
+                for &(j, b) in parts.iter().filter(|(j, _)| free.contains(j)) {
+                    matrix.add(first + i - 1, first + j - 1, precision * a * b);
                 }
             }
         };
-        for i in 1..KNOTS {
+        for i in free.clone() {
             believe(&[(i, 1.0)], AWAY);
-        }
-        for i in 1..KNOTS - 1 {
             believe(&[(i - 1, 1.0), (i, -2.0), (i + 1, 1.0)], BEND);
         }
-        let mut profile = *before;
-        if let Some(factor) = matrix.factor(0.0) {
-            profile.knots[1..].iter_mut().zip(factor.solve(&right)).for_each(|(knot, step)| *knot += step);
-        }
-        // It ends at zero.
-        profile.knots[KNOTS - 1] = 0.0;
-        profile
+        // A change of the width is none of the profile: the Gaussian has the width that fits it best.
+        let wider = free.clone().map(|i| {
+            let s = STEP * i as f64;
+            (i, STEP * s.powi(3) * (-0.5 * s * s).exp())
+        });
+        believe(&wider.collect::<Vec<_>>(), SAME_WIDTH);
+    }
+
+    /// Changes the knots from the second on.
+    pub(super) fn change(&mut self, step: &[f64]) {
+        self.knots[1..].iter_mut().zip(step).for_each(|(knot, step)| *knot += step);
     }
 }
 
@@ -120,7 +100,7 @@ mod tests {
 
     /// Central differences of step 1e-5.
     #[test]
-    fn a_profile_is_smooth_and_learnt_back() {
+    fn a_profile_is_smooth_and_the_sum_of_its_knots_parts() {
         let mut truth = Profile::default();
         truth.knots.iter_mut().enumerate().skip(1).for_each(|(i, k)| {
             let s = i as f64 * STEP;
@@ -130,17 +110,12 @@ mod tests {
             let numeric = (truth.at(square + 1e-5).0 - truth.at(square - 1e-5).0) / 2e-5;
             assert!((truth.at(square).1 - numeric).abs() < 1e-6, "{square}");
         }
-        let mut learnt = Profile::default();
-        for _ in 0..3 {
-            let mut gathering = Gathering::new();
-            for i in 0..4000 {
-                let s = 4.4 * f64::from(i) / 4000.0;
-                gathering.add(s, 2.0, 2.0 * (truth.at(s * s).0 - learnt.at(s * s).0), 1e6);
-            }
-            learnt = gathering.solve(&learnt);
-        }
-        for s in [0.3, 1.0, 1.7, 2.5] {
-            assert!((learnt.at(s * s).0 - truth.at(s * s).0).abs() < 2e-3, "{s}");
+        for distance in [0.1, 0.3, 0.44, 1.7, 2.5, 4.3] {
+            let parts = Profile::parts(distance).into_iter();
+            let sum: f64 =
+                parts.map(|(knot, part)| part * truth.knots.get(knot).copied().unwrap_or(0.0)).sum();
+            let whole = truth.at(distance * distance).0 - (-0.5 * distance * distance).exp();
+            assert!((sum - whole).abs() < 1e-12, "{distance}: {sum} {whole}");
         }
     }
 }

@@ -267,7 +267,7 @@ fn part(fitting: &Fitting<'_>, index: usize, maps: &Maps, expected: Expected) ->
             }
         }
     }
-    for (parameter, precision) in precisions(context, window, n) {
+    for (parameter, precision) in precisions(context, window) {
         information.add(parameter, parameter, precision);
     }
     let mut gradient = vec![0.0; n];

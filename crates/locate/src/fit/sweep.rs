@@ -3,8 +3,10 @@
 use super::gaussian::{Gaussian, Model, REACH};
 use super::maps::Maps;
 use super::noise::{LEAST, NoiseModel};
+use super::outside::Beyond;
 use super::patch::{Context, Patch, Place, Window};
 use super::rows::Posterior;
+use super::scene::{self, Surface};
 use super::{Fit, FitSettings, FittedColumn, Reason, Shape, Start, Statistics};
 use super::{covariance, hidden, learn, outside, rows};
 use crate::neighbours::Neighbours;
@@ -23,21 +25,23 @@ const CROWDED: f64 = 3.2;
 const DARK: (f64, f64) = (0.03, 6.0);
 /// How much widths of columns differ from the typical one before anything is learnt, as a logarithm.
 const WIDTH_SPREAD: f64 = 0.2;
-/// Rounds of learning what columns have in common, and sweeps after each.
-const LESSONS: usize = 3;
-/// Columns within this many distances to the nearest one tell the height of one outside the image, to this
-/// part of it.
-const GUESSED: f64 = 2.3;
-const HEIGHT_SPREAD: f64 = 0.4;
+/// Rounds of learning what columns have in common, at most, and those after which columns are looked for that
+/// nobody reported.
+const LESSONS: usize = 10;
+const HIDDEN: std::ops::Range<usize> = 1..3;
+/// The height of a column outside the image is known to this part of it.
+const HEIGHT_SPREAD: f64 = 0.2;
 /// Standard deviation of a start along x and y, in widths: that of the shipped network on the samples it
 /// is evaluated on, at 20 dB.
 pub(super) const START_SPREAD: f64 = 0.05;
-/// Part of the distance to the nearest column within which the place of one outside is known.
-const GUESSED_PLACE: f64 = 0.1;
+/// Standard deviation of the place of a column that nobody reported, in widths.
+const HIDDEN_SPREAD: f64 = 0.3;
 /// Sweeps at most.
 const SWEEPS: usize = 14;
 /// A column that moves less than this in a sweep \[px\] has settled.
 const SETTLED_PX: f64 = 5e-4;
+/// A column may leave its start by its width, but not by more than this part of the distance to its nearest.
+const LEASH: f64 = 0.34;
 /// Part of a window that may lie outside the image.
 const OUTSIDE: f64 = 0.4;
 
@@ -59,37 +63,42 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
     };
     let trusted = settings.statistics == Statistics::Poisson;
     let beyond = outside::beyond(starts, image.dim());
-    let mut all = [starts, &beyond].concat();
-    let mut fit = Fitting::new(context(), all.clone(), starts.len(), trusted);
+    let mut fit = Fitting::new(context(), starts, &beyond, &[], trusted);
     fit.begin();
-    let hidden = hidden::find(&fit);
-    if !hidden.is_empty() {
-        all.extend(hidden);
-        fit = Fitting::new(context(), all, starts.len(), trusted);
-        fit.begin();
-    }
-    fit.sweep(SWEEPS, None);
     // Nobody is told how far rows are displaced: that is measured in any case.
     let measured = |fit: &Fitting<'_>, maps: &Maps| {
         let seen = fit.noise_in(maps);
         settings.noise.map_or(seen, |given| NoiseModel { jitter_px: seen.jitter_px, ..given })
     };
-    if settings.statistics == Statistics::Poisson {
+    if settings.statistics == Statistics::LeastSquares {
+        let hidden = hidden::find(&fit);
+        if !hidden.is_empty() {
+            fit = Fitting::new(context(), starts, &beyond, &hidden, trusted);
+            fit.begin();
+        }
+        fit.sweep(SWEEPS, None);
+    } else {
+        fit.sweep(3, None);
         fit.context.noise = measured(&fit, &fit.maps());
         fit.context.statistics = Statistics::Poisson;
-        fit.active.fill(true);
-        fit.sweep(3, None);
+        fit.level();
+        fit.settle(3);
         for lesson in 0..LESSONS {
-            learn::all(&mut fit);
+            let settled = learn::all(&mut fit);
             if lesson == 0 {
                 fit.try_again();
             }
             fit.context.noise = measured(&fit, &fit.maps());
-            fit.active.fill(true);
-            fit.sweep(3, None);
+            fit.settle(3);
+            if HIDDEN.contains(&lesson) {
+                fit = fit.with_hidden();
+                fit.settle(3);
+            }
+            if settled && lesson >= HIDDEN.end {
+                break;
+            }
         }
-        fit.active.fill(true);
-        fit.sweep(SWEEPS, None);
+        fit.settle(SWEEPS);
     }
     fit.freeze();
     fit.sweep(3, None);
@@ -127,6 +136,7 @@ fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
 pub(super) struct Fitting<'a> {
     pub(super) context: Context<'a>,
     starts: Vec<Start>,
+    beyond: Vec<Beyond>,
     pub(super) columns: Vec<Gaussian>,
     pub(super) windows: Vec<Window>,
     /// Columns near enough to matter.
@@ -138,13 +148,24 @@ pub(super) struct Fitting<'a> {
     /// Starts from here on are guesses outside the image and columns that nobody reported: fitted along, and not
     /// given back.
     inside: usize,
-    /// The image without the columns.
+    /// The background of the whole image; beneath it columns have planes of their own.
+    pub(super) surface: Option<Surface>,
+    /// The image without the columns and the background.
     pub(super) residual: Array2<f64>,
     halo: usize,
 }
 
 impl<'a> Fitting<'a> {
-    fn new(mut context: Context<'a>, starts: Vec<Start>, inside: usize, trusted: bool) -> Self {
+    fn new(
+        mut context: Context<'a>,
+        reported: &[Start],
+        beyond: &[Beyond],
+        hidden: &[Start],
+        trusted: bool,
+    ) -> Self {
+        let inside = reported.len();
+        let outside: Vec<Start> = beyond.iter().map(|b| b.start).collect();
+        let starts = [reported, &outside, hidden].concat();
         let mut sigmas: Vec<f64> =
             starts.iter().map(|s| s.sigma).filter(|s| s.is_finite() && *s > 0.0).collect();
         let typical = median(&mut sigmas).unwrap_or(2.0).max(0.5);
@@ -162,10 +183,13 @@ impl<'a> Fitting<'a> {
                 x: s.x,
                 y: s.y,
                 radius: (WINDOW * sigma(s)).max(LEAST_WINDOW_PX),
+                leash: if i < inside { typical.max(1.0).min(LEASH * apart.max(3.0)) } else { LEASH * apart },
                 crowded: *apart < CROWDED * typical || i >= inside,
-                slopes: None,
                 place: (trusted || i >= inside).then(|| {
-                    let spread = if i < inside { START_SPREAD * typical } else { GUESSED_PLACE * apart };
+                    let spread = match i.checked_sub(inside) {
+                        None => START_SPREAD * typical,
+                        Some(k) => beyond.get(k).map_or(HIDDEN_SPREAD * typical, |b| b.spread),
+                    };
                     Place { x: s.x, y: s.y, variance: spread * spread, gain: 0.0 }
                 }),
                 height: None,
@@ -194,9 +218,11 @@ impl<'a> Fitting<'a> {
         let count = starts.len();
         Self {
             residual: context.image.mapv(f64::from),
+            surface: None,
             inside,
             context,
             starts,
+            beyond: beyond.to_vec(),
             columns,
             windows,
             near,
@@ -205,6 +231,65 @@ impl<'a> Fitting<'a> {
             apart,
             halo: (reach.ceil() as usize + 4).max(8),
         }
+    }
+
+    /// The columns together with those that nobody reported but the residual shows.
+    fn with_hidden(self) -> Self {
+        let hidden = hidden::find(&self);
+        if hidden.is_empty() {
+            return self;
+        }
+        let count = self.columns.len();
+        let (typical, surface, rows) = (self.context.typical, self.surface, self.context.rows.clone());
+        let (reported, others) = self.starts.split_at(self.inside);
+        let hidden = [&others[self.beyond.len()..], &hidden].concat();
+        let mut next = Self::new(self.context, reported, &self.beyond, &hidden, true);
+        next.context.typical = typical;
+        next.surface = surface;
+        next.context.rows = rows;
+        next.columns[..count].copy_from_slice(&self.columns);
+        next.windows[..count].copy_from_slice(&self.windows);
+        next.reasons[..count].copy_from_slice(&self.reasons);
+        for (column, window) in next.columns.iter_mut().zip(&mut next.windows).skip(count) {
+            (column.plane, window.crowded) = ([0.0; 3], true);
+        }
+        next.renew();
+        next.sweep(1, Some(0));
+        next
+    }
+
+    /// Sweeps over all columns until none moves, at most so many times.
+    fn settle(&mut self, sweeps: usize) {
+        self.active.fill(true);
+        self.sweep(sweeps, None);
+    }
+
+    /// From planes beneath columns to one background beneath all.
+    fn level(&mut self) {
+        self.windows.iter_mut().for_each(|window| window.crowded = true);
+        self.columns.iter_mut().for_each(|column| column.plane = [0.0; 3]);
+        self.renew();
+        let _ = scene::learn(self, false);
+    }
+
+    /// The background of the whole image at a pixel.
+    pub(super) fn background(&self, row: usize, column: usize) -> f64 {
+        self.surface.as_ref().map_or(0.0, |surface| surface.image[(row, column)])
+    }
+
+    /// The background of the whole image beneath a column.
+    fn beneath(&self, column: &Gaussian) -> f64 {
+        let (height, width) = self.residual.dim();
+        let pixel = |at: f64, size: usize| (at.round().max(0.0) as usize).min(size.saturating_sub(1));
+        if self.residual.is_empty() {
+            return 0.0;
+        }
+        self.background(pixel(column.y, height), pixel(column.x, width))
+    }
+
+    /// Median distance of the starts to their nearest \[px\].
+    pub(super) fn median_apart(&self) -> f64 {
+        median(&mut self.apart.clone()).unwrap_or(f64::INFINITY)
     }
 
     /// The first sweeps, by least squares.
@@ -246,24 +331,19 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// Columns outside the image are about as high as those around.
+    /// Columns outside the image are about as high as those they are like.
     fn guess_heights(&mut self) {
-        for index in self.inside..self.columns.len() {
-            let window = &self.windows[index];
-            if self.context.depth(window.x, window.y) >= outside::INSIDE {
-                continue;
-            }
-            let around: Vec<f64> = self.near[index]
+        for (index, beyond) in (self.inside..).zip(&self.beyond) {
+            let height = |i: usize| self.columns[i].height;
+            let mut guesses: Vec<f64> = beyond
+                .like
                 .iter()
-                .filter(|i| {
-                    let other = &self.windows[**i];
-                    let distance = (other.x - window.x).hypot(other.y - window.y);
-                    self.is_used(**i) && distance < GUESSED * self.apart[index]
-                })
-                .map(|i| self.columns[*i].height)
+                .filter(|like| like.iter().all(|i| self.is_used(*i)))
+                .map(|[like, twin, beside]| height(*like) * height(*beside) / height(*twin))
+                .filter(|height| *height > 0.0 && height.is_finite())
                 .collect();
-            let mean = around.iter().sum::<f64>() / around.len().max(1) as f64;
-            self.windows[index].height = (mean > 0.0).then_some([mean, HEIGHT_SPREAD * mean]);
+            let usual = median(&mut guesses);
+            self.windows[index].height = usual.map(|usual| [usual, HEIGHT_SPREAD * usual]);
         }
     }
 
@@ -345,7 +425,7 @@ impl<'a> Fitting<'a> {
             Some(Reason::Border)
         } else if column.height <= 0.0 || !column.height.is_finite() {
             Some(Reason::Negative)
-        } else if moved > self.context.typical.max(1.0).min(0.34 * self.apart[index].max(3.0)) {
+        } else if moved >= window.leash {
             Some(Reason::Moved)
         } else if small < 0.4 * self.context.typical || large > 2.5 * self.context.typical {
             Some(Reason::Width)
@@ -363,7 +443,10 @@ impl<'a> Fitting<'a> {
             .into_par_iter()
             .map(|number| {
                 let (top, bottom) = (number * band, ((number + 1) * band).min(height));
-                let residual = this.context.image.slice(s![top..bottom, ..]).mapv(f64::from);
+                let mut residual = this.context.image.slice(s![top..bottom, ..]).mapv(f64::from);
+                if let Some(surface) = &this.surface {
+                    residual -= &surface.image.slice(s![top..bottom, ..]);
+                }
                 let mut patch = Patch { top, left: 0, residual };
                 let reach = |column: &Gaussian| REACH * column.axes().0 + 3.0;
                 for column in &this.columns {
@@ -393,8 +476,7 @@ impl<'a> Fitting<'a> {
     /// After rows have moved: the columns follow.
     pub(super) fn follow_rows(&mut self, sweeps: usize) {
         self.renew();
-        self.active.fill(true);
-        self.sweep(sweeps, None);
+        self.settle(sweeps);
     }
 
     /// Number of columns that are given back.
@@ -420,7 +502,7 @@ impl<'a> Fitting<'a> {
                     x: if used { column.x } else { start.x },
                     y: if used { column.y } else { start.y },
                     height: column.height,
-                    background: column.background(window.terms(column.x, column.y)),
+                    background: column.background(window.terms(column.x, column.y)) + self.beneath(column),
                     sigma_px: [large, small],
                     angle_rad: angle,
                     covariance_px2: covariance,
