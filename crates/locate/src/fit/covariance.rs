@@ -80,7 +80,7 @@ pub(super) fn of(
             Statistics::Poisson => 1.0 / variance,
         };
         information.add_outer(&by, weight);
-        spread.add_outer(&by, weight * weight * variance);
+        spread.add_outer(&by, context.misfit * weight * weight * variance);
         for (axis, sums) in by_row.iter_mut().enumerate() {
             let slope = weight * f64::from(slopes[axis][(row, col)]);
             sums.iter_mut().zip(&by).for_each(|(sum, b)| *sum += slope * b);

@@ -1,6 +1,7 @@
 //! Columns that nobody reported, whose light would pull at those that were.
 
 use super::Start;
+use super::outside::Silent;
 use super::sweep::Fitting;
 use crate::median;
 use ndarray::{Array2, Axis};
@@ -11,8 +12,14 @@ const LEAST_HEIGHT: f64 = 0.05;
 /// Distance from other columns, in widths, below which what is left is their misfit.
 const APART: f64 = 1.4;
 
+/// Standard deviation of a place, in widths.
+const SPREAD: f64 = 0.3;
+/// What is seen nearer to the border than this, in widths, is more likely outside: this far, give or take, in widths.
+const BORDER: f64 = 0.5;
+const OUTSIDE: (f64, f64) = (0.8, 0.7);
+
 /// Peaks of what a fit leaves, found with the typical column as a filter.
-pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Start> {
+pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Silent> {
     let sigma = fitting.context.typical;
     let left = fitting.left();
     let (filtered, square) = matched(&left, sigma);
@@ -53,8 +60,19 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Start> {
     }
     peaks
         .into_iter()
-        .map(|(_, row, column)| Start { x: column as f64, y: row as f64, sigma, background: None })
-        .filter(|start| mark(start.x, start.y))
+        .map(|(_, row, column)| (column as f64, row as f64))
+        .filter(|(x, y)| mark(*x, *y))
+        .map(|(x, y)| {
+            let out = |at: f64, size: usize| match at {
+                at if at < BORDER * sigma => -OUTSIDE.0 * sigma,
+                at if at > size as f64 - 1.0 - BORDER * sigma => size as f64 - 1.0 + OUTSIDE.0 * sigma,
+                at => at,
+            };
+            let (outer_x, outer_y) = (out(x, columns), out(y, rows));
+            let spread = if (outer_x, outer_y) == (x, y) { SPREAD } else { OUTSIDE.1 };
+            let start = Start { x: outer_x, y: outer_y, sigma, background: None };
+            Silent { start, spread: spread * sigma, like: Vec::new() }
+        })
         .collect()
 }
 

@@ -15,58 +15,59 @@ const FEW: usize = 12;
 const LEAST_WIDTH_SPREAD: f64 = 0.02;
 /// How much farther off starts at the border are than others.
 const BORDER: f64 = 1.3;
-/// Times the variance of the starts by which fits may be off before they are doubted.
-const DOUBT: f64 = 2.0;
 /// Correlation of a start's error with its fit's.
 const SHARED: f64 = 0.6;
 /// Columns around that tell a background's slope.
 const AROUND: usize = 20;
 
-/// Learns all of it, and takes the columns' images and the background away anew. Returns whether it has settled.
+/// Learns all of it but the spread of the widths, and takes the columns' images and the background away anew. Returns
+/// whether what columns share has settled.
 pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
-    let used: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.is_used(*i)).collect();
-    let this = &*fitting;
-    let variances: Vec<Option<Vec<f64>>> = used
-        .par_iter()
-        .map(|i| this.cut(*i).variances(&this.context, &this.columns[*i], &this.windows[*i]))
-        .collect();
-    let known: Vec<(usize, Vec<f64>)> =
-        used.into_iter().zip(variances).filter_map(|(i, v)| Some((i, v?))).collect();
+    let known = variances(fitting);
     let enough = known.len() >= FEW;
     if enough {
-        if fitting.context.model.shape == Shape::Round {
-            widths(fitting, &known);
-        }
         places(fitting, &known);
     }
     scene::learn(fitting, enough && fitting.context.model.sampling == Sampling::Point)
 }
 
-/// The widths' common value, from how far each was pulled away from the present one, and their spread.
-fn widths(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
+/// How well the pixels of columns with a fit determine their parameters, as variances.
+fn variances(fitting: &Fitting<'_>) -> Vec<(usize, Vec<f64>)> {
+    let used: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.is_used(*i)).collect();
+    used.into_par_iter()
+        .filter_map(|i| {
+            let patch = fitting.cut(i);
+            Some((i, patch.variances(&fitting.context, &fitting.columns[i], &fitting.windows[i])?))
+        })
+        .collect()
+}
+
+/// Learns how much round columns differ in their widths, from how far each was pulled away from the common one.
+pub(super) fn width_spread(fitting: &mut Fitting<'_>) {
+    let known = variances(fitting);
+    if known.len() < FEW || fitting.context.model.shape != Shape::Round {
+        return;
+    }
     let context = &mut fitting.context;
     let (now, belief) = (context.typical.ln(), context.width_spread.powi(-2));
     // Without the belief an estimate is farther away, and of the variance of its pixels.
-    let free: Vec<(f64, f64)> = known
+    let free = known
         .iter()
         .map(|(i, v)| (now + (fitting.columns[*i].sigma().ln() - now) * (1.0 + belief * v[3]), v[3]))
         .collect();
-    let weight: f64 = free.iter().map(|f| 1.0 / f.1).sum();
-    let mean = free.iter().map(|f| (f.0 - now).clamp(-0.5, 0.5) / f.1).sum::<f64>() / weight;
-    context.typical *= mean.clamp(-0.1, 0.1).exp();
     context.width_spread = spread(free).sqrt().clamp(LEAST_WIDTH_SPREAD, 0.2);
 }
 
 /// What a start tells of a place.
 ///
-/// It was made from the same pixels, so its error has something of theirs: with a correlation ρ, starts of
-/// spread s lie off fits of variance v by s² − 2ρs√v + v on average, and get the weight of the least variance,
-/// w = (v − ρs√v) / (s² − 2ρs√v + v), or none. What both differ by beyond that is the fits' own, m²: their model
-/// doesn't hold, and v + m² counts. The starts of some images are worse than usual, so only what is more than
-/// twice their variance is taken for that. Columns at the border, where others outside are guessed, are judged
-/// by themselves, and starts believed to be a little worse.
+/// It was made from the same pixels, so its error has something of theirs: with a correlation ρ, a start of spread s
+/// beside a fit of variance v gets the weight of the least variance, w = (v − ρs√v) / (s² − 2ρs√v + v), or none. Fits
+/// whose model doesn't hold leave something behind, which is in v; so what starts lie off beyond s² is their own: in
+/// some images they are worse than usual. Columns at the border, where others outside are guessed, are judged by
+/// themselves, and starts believed to be a little worse.
 fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
-    let all = known.iter().map(|(i, v)| (*i, 0.5 * (v[0] + v[1])));
+    let misfit = fitting.context.misfit;
+    let all = known.iter().map(|(i, v)| (*i, 0.5 * misfit * (v[0] + v[1])));
     let (mut inner, mut border): (Vec<_>, Vec<_>) = all.partition(|(i, _)| is_inner(fitting, *i));
     if inner.len() < FEW || border.len() < FEW {
         inner.append(&mut border);
@@ -78,25 +79,24 @@ fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
         }
         let off = class.iter().flat_map(|&(i, v)| {
             let (column, place) = (&fitting.columns[i], fitting.windows[i].place);
-            let free = |place: Place, off: f64| (off * (1.0 + v / place.variance), v);
+            let free = |place: Place, off: f64| (off * (1.0 + v / (misfit * place.variance)), v);
             place.map(|p| [free(p, column.x - p.x), free(p, column.y - p.y)]).into_iter().flatten()
         });
-        let excess = spread(off.collect());
-        let m2 = (excess - DOUBT * s * s).max(0.0);
+        let s = spread(off.collect()).sqrt().max(s);
         for (i, v) in class {
-            weigh(&mut fitting.windows[i], v, s, m2);
+            weigh(&mut fitting.windows[i], v, s, misfit);
         }
     }
 }
 
-/// Weighs a start of spread `s` against a fit of variance `v` that is off by `m2` beyond that.
-fn weigh(window: &mut Window, v: f64, s: f64, m2: f64) {
+/// Weighs a start of spread `s` against a fit of variance `v`, `misfit` times what the fit believes.
+fn weigh(window: &mut Window, v: f64, s: f64, misfit: f64) {
     let Some(place) = &mut window.place else { return };
-    let (own, both) = (v + m2, SHARED * s * v.sqrt());
-    let weight = ((own - both) / (own + s * s - 2.0 * both)).clamp(0.0, 0.99);
+    let both = SHARED * s * v.sqrt();
+    let weight = ((v - both) / (v + s * s - 2.0 * both)).clamp(0.0, 0.99);
     let rest = 1.0 - weight;
-    let combined = rest * rest * own + weight * weight * s * s + 2.0 * weight * rest * both;
-    place.variance = v * rest / weight.max(1e-6);
+    let combined = rest * rest * v + weight * weight * s * s + 2.0 * weight * rest * both;
+    place.variance = v / misfit * rest / weight.max(1e-6);
     place.gain = v - combined;
 }
 

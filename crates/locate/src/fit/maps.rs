@@ -4,6 +4,13 @@ use super::gaussian::REACH;
 use super::noise::NoiseModel;
 use super::sweep::Fitting;
 use ndarray::Array2;
+use rayon::prelude::*;
+
+/// Pixels whose correlations with others are looked at, at most.
+const ENOUGH: usize = 20_000;
+/// Farthest of the others \[px\], and the least number of rows between.
+const MOST_REACH: f64 = 12.0;
+const APART: isize = 2;
 
 /// What the columns leave and how their images change.
 pub(super) struct Maps {
@@ -59,6 +66,57 @@ impl Fitting<'_> {
         NoiseModel::measure(self.context.image, &maps.residual, &maps.slopes, &used, freedom)
     }
 
+    /// How many times more than independent noise the residual moves a column, as a variance.
+    ///
+    /// Noise is independent from pixel to pixel, what a model leaves isn't: with correlations ρ(d) at a distance d the
+    /// variance of a place grows by Σ ρ(d) T(d) over all pixels around one, T being the autocorrelation of a Gaussian
+    /// column's slope. The correlations are those between pixels of different rows, which rows' displacements
+    /// don't make.
+    pub(super) fn misfit(&self, maps: &Maps) -> f64 {
+        let sigma = self.context.typical;
+        let reach = (3.0 * sigma).ceil().min(MOST_REACH) as isize;
+        let (height, width) = maps.residual.dim();
+        let standard = |(row, column): (usize, usize)| {
+            let off = f64::from(maps.residual[(row, column)]);
+            let variance = self.context.noise.variance(f64::from(self.context.image[(row, column)]) - off);
+            (maps.owner[(row, column)] != u32::MAX && off.is_finite()).then(|| off / variance.sqrt())
+        };
+        let every = (height * width / ENOUGH).max(1);
+        let bins = reach as usize + 1;
+        let looked: Vec<(Vec<f64>, Vec<f64>)> = (0..height)
+            .into_par_iter()
+            .map(|row| {
+                let (mut products, mut counts) = (vec![0.0; bins], vec![0.0; bins]);
+                for column in (row * 5 % every..width).step_by(every) {
+                    let Some(here) = standard((row, column)) else { continue };
+                    (products[0], counts[0]) = (products[0] + here * here, counts[0] + 1.0);
+                    for (dy, dx, bin) in lags(reach).filter(|(dy, ..)| *dy >= APART) {
+                        let at = (row + dy as usize, column.wrapping_add_signed(dx));
+                        let there = if at.0 < height && at.1 < width { standard(at) } else { None };
+                        if let Some(there) = there {
+                            (products[bin], counts[bin]) = (products[bin] + here * there, counts[bin] + 1.0);
+                        }
+                    }
+                }
+                (products, counts)
+            })
+            .collect();
+        let total = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>, bin: usize| -> f64 {
+            looked.iter().map(|sums| of(sums)[bin]).sum()
+        };
+        let covariance = |bin: usize| total(|s| &s.0, bin) / total(|s| &s.1, bin).max(1.0);
+        let correlations: Vec<f64> =
+            (0..bins).map(|bin| covariance(bin) / covariance(0).max(1e-300)).collect();
+        let more: f64 = lags(reach)
+            .map(|(dy, dx, bin)| {
+                let square = (dy * dy + dx * dx) as f64 / (4.0 * sigma * sigma);
+                // As many on the other side.
+                2.0 * correlations[bin.max(APART as usize).min(bins - 1)] * (1.0 - square) * (-square).exp()
+            })
+            .sum();
+        (1.0 + more).max(1.0)
+    }
+
     /// The image without the columns and the backgrounds beneath those nearby; zero farther away.
     pub(super) fn left(&self) -> Array2<f32> {
         let size = self.residual.dim();
@@ -79,4 +137,13 @@ impl Fitting<'_> {
         }
         left
     }
+}
+
+/// Half of the pixels around one: rows down, columns across, and the distance, rounded.
+fn lags(reach: isize) -> impl Iterator<Item = (isize, isize, usize)> {
+    (0..=reach)
+        .flat_map(move |dy| (-reach..=reach).map(move |dx| (dy, dx)))
+        .filter(|(dy, dx)| *dy > 0 || *dx > 0)
+        .map(|(dy, dx)| (dy, dx, ((dy * dy + dx * dx) as f64).sqrt().round() as usize))
+        .filter(move |(.., bin)| *bin <= reach as usize)
 }

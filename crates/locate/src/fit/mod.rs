@@ -18,6 +18,7 @@ mod profile;
 mod rows;
 mod scene;
 mod solve;
+mod stages;
 mod sweep;
 
 use ndarray::Array2;
@@ -161,5 +162,5 @@ pub struct Fit {
 
 /// Fits a Gaussian to every column of an image, starting at `starts`.
 pub fn fit_columns(image: &Array2<f32>, starts: &[Start], settings: &FitSettings) -> Fit {
-    sweep::run(image, starts, settings)
+    stages::run(image, starts, settings)
 }

@@ -6,7 +6,7 @@ use crate::neighbours::Neighbours;
 use crate::{median, nearest_distances};
 
 /// How far from the border, in widths, a column matters.
-const REACH: f64 = 4.0;
+const REACH: f64 = 4.5;
 /// Columns within this many distances to the nearest one are a column's surroundings.
 const AROUND: f64 = 3.2;
 /// Places at least this deep in the image are no guesses: a column there would have been seen \[px\].
@@ -21,22 +21,23 @@ const BELIEVED: usize = 6;
 const COMMON: usize = 3;
 const DIFFERENT: f64 = 0.15;
 /// Least standard deviation of a guess, in distances to the nearest neighbour.
-const LEAST_SPREAD: f64 = 0.03;
+const LEAST_SPREAD: f64 = 0.02;
 
-/// A column that is believed to be outside the image.
+/// A column that is not reported, but believed to be there: outside the image, or seen in the residual.
 #[derive(Debug, Clone)]
-pub(super) struct Beyond {
+pub(super) struct Silent {
     pub start: Start,
     /// Standard deviation of its place along x and y \[px\].
     pub spread: f64,
-    /// Columns that it is like: such a one, the column that stands to it as the third one does to this one.
+    /// Columns that it is like, if any is: such a one, the column that stands to it as the third one does to this
+    /// one.
     pub like: Vec<[usize; 3]>,
 }
 
 /// The columns outside an image of `size` (rows, columns): each column near the border is compared with those
 /// of the interior, and what stands around the ones most alike is expected around it. Any lattice goes on like
 /// that, whatever its motif; where nothing is alike nothing is expected.
-pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Beyond> {
+pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Silent> {
     let positions: Vec<(f64, f64)> = starts.iter().map(|s| (s.x, s.y)).collect();
     let Some(apart) = median(&mut nearest_distances(&positions)).filter(|apart| apart.is_finite()) else {
         return Vec::new();
@@ -64,7 +65,8 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Beyond> {
             for &(j, dx, dy) in &offsets[k] {
                 let place = (x + dx, y + dy);
                 let depth = depth(place.0, place.1, size);
-                if depth < INSIDE && -depth < REACH * starts[i].sigma {
+                let known = |(_, ox, oy): &(usize, f64, f64)| (ox - dx).hypot(oy - dy) < same;
+                if depth < INSIDE && -depth < REACH * starts[i].sigma && !offsets[i].iter().any(known) {
                     add(&mut guesses, place, [j, k, i], same);
                 }
             }
@@ -77,7 +79,7 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Beyond> {
         let square =
             guess.places.iter().map(|p| (p.0 - x).powi(2) + (p.1 - y).powi(2)).sum::<f64>() / (2.0 * n);
         let sigma = starts[guess.like[0][0]].sigma;
-        Beyond {
+        Silent {
             start: Start { x, y, sigma, background: None },
             spread: square.sqrt().max(LEAST_SPREAD * apart),
             like: guess.like,

@@ -5,7 +5,11 @@ use super::noise::NoiseModel;
 use super::{Shape, Statistics, Symmetric};
 use ndarray::Array2;
 
+/// Narrowest and widest column, over the typical one.
+const WIDTHS: (f64, f64) = (0.3, 3.0);
+
 /// What all fits of an image have in common.
+#[derive(Clone)]
 pub(super) struct Context<'a> {
     pub image: &'a Array2<f32>,
     /// Displacement of each row along x and y \[px\], empty if none is: row r shows what lies at
@@ -17,9 +21,13 @@ pub(super) struct Context<'a> {
     /// The width that columns have if their pixels don't say otherwise \[px\], and how much widths differ,
     /// as a logarithm: what a fit starts from believing, not more than the column's own pixels tell.
     pub typical: f64,
+    /// Largest height that a column can have \[image unit\].
+    pub highest: f64,
     pub width_spread: f64,
     /// Variance of a pixel, where all count alike.
     pub variance: f64,
+    /// How many times more than independent noise what is left moves a column, as a variance.
+    pub misfit: f64,
 }
 
 impl Context<'_> {
@@ -60,6 +68,21 @@ impl Context<'_> {
             .filter(move |(_, _, px, py)| (px - x).hypot(py - y) <= radius)
     }
 
+    /// A column no farther away, no higher and no deeper, no wider and no narrower than it may be.
+    fn held(&self, mut column: Gaussian, window: &Window) -> Gaussian {
+        let (dx, dy) = (column.x - window.x, column.y - window.y);
+        let part = window.leash / dx.hypot(dy);
+        if part < 1.0 {
+            (column.x, column.y) = (window.x + part * dx, window.y + part * dy);
+        }
+        column.height = column.height.clamp(-self.highest, self.highest);
+        let (narrow, wide) = (WIDTHS.0 * self.typical, WIDTHS.1 * self.typical);
+        let sigma = column.sigma();
+        let factor = (sigma / sigma.clamp(narrow, wide)).powi(2);
+        column.inverse.iter_mut().for_each(|value| *value *= factor);
+        column
+    }
+
     /// How far a point lies inside the image \[px\]; negative outside.
     pub(super) fn depth(&self, x: f64, y: f64) -> f64 {
         depth(x, y, self.image.dim())
@@ -97,16 +120,6 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// A column no farther away than it may be.
-    fn held(&self, mut column: Gaussian) -> Gaussian {
-        let (dx, dy) = (column.x - self.x, column.y - self.y);
-        let part = self.leash / dx.hypot(dy);
-        if part < 1.0 {
-            (column.x, column.y) = (self.x + part * dx, self.y + part * dy);
-        }
-        column
-    }
-
     /// What a plane's numbers count with at a point: one, and the way from the middle over the radius.
     pub(super) fn terms(&self, x: f64, y: f64) -> [f64; 3] {
         [1.0, (x - self.x) / self.radius, (y - self.y) / self.radius]
@@ -243,7 +256,7 @@ fn minimise<const N: usize>(
             }
             continue;
         };
-        let trial = window.held(column.stepped(&step, context.model.shape));
+        let trial = context.held(column.stepped(&step, context.model.shape), window);
         let tried = with_beliefs::<N>(context, pixels, &trial, window);
         if tried.cost.is_finite() && tried.cost <= normal.cost {
             let moved = (trial.x - column.x).hypot(trial.y - column.y);

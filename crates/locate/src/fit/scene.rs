@@ -35,7 +35,7 @@ const SPLINES: usize = 16;
 const SHARED: usize = COMMON + KNOTS - 2;
 const COMMON: usize = 2;
 /// A factor of the widths is at most this far from one, as a logarithm.
-const WIDER: f64 = 0.1;
+const WIDER: f64 = 0.2;
 /// Common factors and knots that change less than this have settled.
 const SETTLED: f64 = 2e-3;
 

@@ -1,14 +1,13 @@
 //! All columns of an image, one after the other until none moves.
 
-use super::gaussian::{Gaussian, Model, REACH};
+use super::gaussian::{Gaussian, REACH};
 use super::maps::Maps;
-use super::noise::{LEAST, NoiseModel};
-use super::outside::Beyond;
+use super::outside::Silent;
 use super::patch::{Context, Patch, Place, Window};
 use super::rows::Posterior;
-use super::scene::{self, Surface};
-use super::{Fit, FitSettings, FittedColumn, Reason, Shape, Start, Statistics};
-use super::{covariance, hidden, learn, outside, rows};
+use super::scene::Surface;
+use super::{Fit, FittedColumn, Reason, Start};
+use super::{covariance, learn, outside};
 use crate::neighbours::Neighbours;
 use crate::{median, nearest_distances};
 use ndarray::{Array2, s};
@@ -23,94 +22,21 @@ const CROWDED: f64 = 3.2;
 /// Part of the pixels around a crowded column that are darker than the background, and how far around in
 /// widths.
 const DARK: (f64, f64) = (0.03, 6.0);
-/// How much widths of columns differ from the typical one before anything is learnt, as a logarithm.
-const WIDTH_SPREAD: f64 = 0.2;
-/// Rounds of learning what columns have in common, at most, and those after which columns are looked for that
-/// nobody reported.
-const LESSONS: usize = 10;
-const HIDDEN: std::ops::Range<usize> = 1..3;
 /// The height of a column outside the image is known to this part of it.
 const HEIGHT_SPREAD: f64 = 0.2;
 /// Standard deviation of a start along x and y, in widths: that of the shipped network on the samples it
 /// is evaluated on, at 20 dB.
 pub(super) const START_SPREAD: f64 = 0.05;
-/// Standard deviation of the place of a column that nobody reported, in widths.
-const HIDDEN_SPREAD: f64 = 0.3;
-/// Sweeps at most.
-const SWEEPS: usize = 14;
+/// The height of one that is like none is that of the columns around, to this part, if it is outside the image.
+const AROUND_SPREAD: f64 = 0.4;
 /// A column that moves less than this in a sweep \[px\] has settled.
 const SETTLED_PX: f64 = 5e-4;
 /// A column may leave its start by its width, but not by more than this part of the distance to its nearest.
 const LEASH: f64 = 0.34;
+/// One that isn't reported may leave it by this many standard deviations of its place, too.
+const SILENT_LEASH: f64 = 3.0;
 /// Part of a window that may lie outside the image.
 const OUTSIDE: f64 = 0.4;
-
-pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings) -> Fit {
-    // Integrated columns are round.
-    let shape = match settings.sampling {
-        super::Sampling::Point => settings.shape,
-        super::Sampling::Integrated => Shape::Round,
-    };
-    let context = || Context {
-        image,
-        rows: Vec::new(),
-        model: Model { shape, sampling: settings.sampling, ..Model::default() },
-        statistics: Statistics::LeastSquares,
-        noise: settings.noise.unwrap_or(NoiseModel::white(1.0)),
-        typical: 1.0,
-        width_spread: WIDTH_SPREAD,
-        variance: 0.0,
-    };
-    let trusted = settings.statistics == Statistics::Poisson;
-    let beyond = outside::beyond(starts, image.dim());
-    let mut fit = Fitting::new(context(), starts, &beyond, &[], trusted);
-    fit.begin();
-    // Nobody is told how far rows are displaced: that is measured in any case.
-    let measured = |fit: &Fitting<'_>, maps: &Maps| {
-        let seen = fit.noise_in(maps);
-        settings.noise.map_or(seen, |given| NoiseModel { jitter_px: seen.jitter_px, ..given })
-    };
-    if settings.statistics == Statistics::LeastSquares {
-        let hidden = hidden::find(&fit);
-        if !hidden.is_empty() {
-            fit = Fitting::new(context(), starts, &beyond, &hidden, trusted);
-            fit.begin();
-        }
-        fit.sweep(SWEEPS, None);
-    } else {
-        fit.sweep(3, None);
-        fit.context.noise = measured(&fit, &fit.maps());
-        fit.context.statistics = Statistics::Poisson;
-        fit.level();
-        fit.settle(3);
-        for lesson in 0..LESSONS {
-            let settled = learn::all(&mut fit);
-            if lesson == 0 {
-                fit.try_again();
-            }
-            fit.context.noise = measured(&fit, &fit.maps());
-            fit.settle(3);
-            if HIDDEN.contains(&lesson) {
-                fit = fit.with_hidden();
-                fit.settle(3);
-            }
-            if settled && lesson >= HIDDEN.end {
-                break;
-            }
-        }
-        fit.settle(SWEEPS);
-    }
-    fit.freeze();
-    fit.sweep(3, None);
-    fit.renew();
-    let mut maps = fit.maps();
-    fit.context.noise = measured(&fit, &maps);
-    let posterior = if settings.descan { rows::solve(&mut fit) } else { None };
-    if posterior.is_some() {
-        maps = fit.maps();
-    }
-    fit.finish(&maps, posterior)
-}
 
 /// The value below which the darkest pixels around a start lie, noise taken out by means of three by three.
 fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
@@ -135,19 +61,21 @@ fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
 /// The state between sweeps.
 pub(super) struct Fitting<'a> {
     pub(super) context: Context<'a>,
-    starts: Vec<Start>,
-    beyond: Vec<Beyond>,
+    pub(super) starts: Vec<Start>,
+    pub(super) silent: Vec<Silent>,
+    /// The width that windows are made for.
+    pub(super) width_of_windows: f64,
     pub(super) columns: Vec<Gaussian>,
     pub(super) windows: Vec<Window>,
     /// Columns near enough to matter.
     pub(super) near: Vec<Vec<usize>>,
-    reasons: Vec<Option<Reason>>,
+    pub(super) reasons: Vec<Option<Reason>>,
     active: Vec<bool>,
     /// Distance to the nearest other start.
     apart: Vec<f64>,
     /// Starts from here on are guesses outside the image and columns that nobody reported: fitted along, and not
     /// given back.
-    inside: usize,
+    pub(super) inside: usize,
     /// The background of the whole image; beneath it columns have planes of their own.
     pub(super) surface: Option<Surface>,
     /// The image without the columns and the background.
@@ -156,16 +84,15 @@ pub(super) struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(
+    pub(super) fn new(
         mut context: Context<'a>,
         reported: &[Start],
-        beyond: &[Beyond],
-        hidden: &[Start],
+        silent: Vec<Silent>,
         trusted: bool,
     ) -> Self {
         let inside = reported.len();
-        let outside: Vec<Start> = beyond.iter().map(|b| b.start).collect();
-        let starts = [reported, &outside, hidden].concat();
+        let others = silent.iter().map(|s| s.start);
+        let starts: Vec<Start> = reported.iter().copied().chain(others).collect();
         let mut sigmas: Vec<f64> =
             starts.iter().map(|s| s.sigma).filter(|s| s.is_finite() && *s > 0.0).collect();
         let typical = median(&mut sigmas).unwrap_or(2.0).max(0.5);
@@ -183,13 +110,13 @@ impl<'a> Fitting<'a> {
                 x: s.x,
                 y: s.y,
                 radius: (WINDOW * sigma(s)).max(LEAST_WINDOW_PX),
-                leash: if i < inside { typical.max(1.0).min(LEASH * apart.max(3.0)) } else { LEASH * apart },
+                leash: match i.checked_sub(inside) {
+                    None => typical.max(1.0).min(LEASH * apart.max(3.0)),
+                    Some(k) => (SILENT_LEASH * silent[k].spread).min(LEASH * apart),
+                },
                 crowded: *apart < CROWDED * typical || i >= inside,
                 place: (trusted || i >= inside).then(|| {
-                    let spread = match i.checked_sub(inside) {
-                        None => START_SPREAD * typical,
-                        Some(k) => beyond.get(k).map_or(HIDDEN_SPREAD * typical, |b| b.spread),
-                    };
+                    let spread = i.checked_sub(inside).map_or(START_SPREAD * typical, |k| silent[k].spread);
                     Place { x: s.x, y: s.y, variance: spread * spread, gain: 0.0 }
                 }),
                 height: None,
@@ -222,7 +149,8 @@ impl<'a> Fitting<'a> {
             inside,
             context,
             starts,
-            beyond: beyond.to_vec(),
+            silent,
+            width_of_windows: typical,
             columns,
             windows,
             near,
@@ -233,43 +161,10 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// The columns together with those that nobody reported but the residual shows.
-    fn with_hidden(self) -> Self {
-        let hidden = hidden::find(&self);
-        if hidden.is_empty() {
-            return self;
-        }
-        let count = self.columns.len();
-        let (typical, surface, rows) = (self.context.typical, self.surface, self.context.rows.clone());
-        let (reported, others) = self.starts.split_at(self.inside);
-        let hidden = [&others[self.beyond.len()..], &hidden].concat();
-        let mut next = Self::new(self.context, reported, &self.beyond, &hidden, true);
-        next.context.typical = typical;
-        next.surface = surface;
-        next.context.rows = rows;
-        next.columns[..count].copy_from_slice(&self.columns);
-        next.windows[..count].copy_from_slice(&self.windows);
-        next.reasons[..count].copy_from_slice(&self.reasons);
-        for (column, window) in next.columns.iter_mut().zip(&mut next.windows).skip(count) {
-            (column.plane, window.crowded) = ([0.0; 3], true);
-        }
-        next.renew();
-        next.sweep(1, Some(0));
-        next
-    }
-
     /// Sweeps over all columns until none moves, at most so many times.
-    fn settle(&mut self, sweeps: usize) {
+    pub(super) fn settle(&mut self, sweeps: usize) {
         self.active.fill(true);
         self.sweep(sweeps, None);
-    }
-
-    /// From planes beneath columns to one background beneath all.
-    fn level(&mut self) {
-        self.windows.iter_mut().for_each(|window| window.crowded = true);
-        self.columns.iter_mut().for_each(|column| column.plane = [0.0; 3]);
-        self.renew();
-        let _ = scene::learn(self, false);
     }
 
     /// The background of the whole image at a pixel.
@@ -292,19 +187,9 @@ impl<'a> Fitting<'a> {
         median(&mut self.apart.clone()).unwrap_or(f64::INFINITY)
     }
 
-    /// The first sweeps, by least squares.
-    fn begin(&mut self) {
-        self.sweep(2, Some(0));
-        self.context.variance = self.noise_in(&self.maps()).least / LEAST;
-        self.sweep(3, None);
-        self.context.noise = self.noise_in(&self.maps());
-        self.context.variance = self.context.noise.least / LEAST;
-        self.freeze();
-    }
-
     /// Refines every column at most `sweeps` times, until all have settled; with `iterations` zero only
     /// heights and planes.
-    fn sweep(&mut self, sweeps: usize, iterations: Option<usize>) {
+    pub(super) fn sweep(&mut self, sweeps: usize, iterations: Option<usize>) {
         for sweep in 0..sweeps {
             self.guess_heights();
             let steps = iterations.unwrap_or(if sweep == 0 { 4 } else { 2 });
@@ -333,17 +218,21 @@ impl<'a> Fitting<'a> {
 
     /// Columns outside the image are about as high as those they are like.
     fn guess_heights(&mut self) {
-        for (index, beyond) in (self.inside..).zip(&self.beyond) {
+        for (index, silent) in (self.inside..).zip(&self.silent) {
             let height = |i: usize| self.columns[i].height;
-            let mut guesses: Vec<f64> = beyond
-                .like
-                .iter()
-                .filter(|like| like.iter().all(|i| self.is_used(*i)))
-                .map(|[like, twin, beside]| height(*like) * height(*beside) / height(*twin))
-                .filter(|height| *height > 0.0 && height.is_finite())
-                .collect();
-            let usual = median(&mut guesses);
-            self.windows[index].height = usual.map(|usual| [usual, HEIGHT_SPREAD * usual]);
+            let used = |i: &usize| self.is_used(*i) && height(*i) > 0.0;
+            let (mut guesses, part): (Vec<f64>, f64) = if silent.like.is_empty() {
+                if self.context.depth(silent.start.x, silent.start.y) >= outside::INSIDE {
+                    continue;
+                }
+                (self.near[index].iter().copied().filter(used).map(height).collect(), AROUND_SPREAD)
+            } else {
+                let like = silent.like.iter().filter(|like| like.iter().all(used));
+                let guess =
+                    |[like, twin, beside]: &[usize; 3]| height(*like) * height(*beside) / height(*twin);
+                (like.map(guess).collect(), HEIGHT_SPREAD)
+            };
+            self.windows[index].height = median(&mut guesses).map(|usual| [usual, part * usual]);
         }
     }
 
@@ -393,7 +282,7 @@ impl<'a> Fitting<'a> {
     }
 
     /// Takes columns whose fit makes no sense back to their start.
-    fn freeze(&mut self) {
+    pub(super) fn freeze(&mut self) {
         for index in 0..self.inside {
             let Some(reason) = self.reasons[index].or_else(|| self.fault(index)) else { continue };
             self.reasons[index] = Some(reason);
@@ -464,15 +353,6 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// Starts from the network's place again where a fit made no sense, now that more is known.
-    fn try_again(&mut self) {
-        for index in 0..self.inside {
-            if self.reasons[index].is_some_and(|reason| reason != Reason::Undetermined) {
-                self.reasons[index] = None;
-            }
-        }
-    }
-
     /// After rows have moved: the columns follow.
     pub(super) fn follow_rows(&mut self, sweeps: usize) {
         self.renew();
@@ -484,7 +364,7 @@ impl<'a> Fitting<'a> {
         self.inside
     }
 
-    fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
+    pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
         let jitter = if posterior.is_some() { [0.0; 2] } else { self.context.noise.jitter_px };
         let columns = (0..self.inside)
             .into_par_iter()
