@@ -83,28 +83,29 @@ impl Fitting<'_> {
         };
         let every = (height * width / ENOUGH).max(1);
         let bins = reach as usize + 1;
-        let looked: Vec<(Vec<f64>, Vec<f64>)> = (0..height)
+        let looked: Vec<Vec<[f64; 2]>> = (0..height)
             .into_par_iter()
             .map(|row| {
-                let (mut products, mut counts) = (vec![0.0; bins], vec![0.0; bins]);
+                // Sums of products and their number, by distance.
+                let mut sums = vec![[0.0; 2]; bins];
                 for column in (row * 5 % every..width).step_by(every) {
                     let Some(here) = standard((row, column)) else { continue };
-                    (products[0], counts[0]) = (products[0] + here * here, counts[0] + 1.0);
+                    sums[0] = [sums[0][0] + here * here, sums[0][1] + 1.0];
                     for (dy, dx, bin) in lags(reach).filter(|(dy, ..)| *dy >= APART) {
                         let at = (row + dy as usize, column.wrapping_add_signed(dx));
                         let there = if at.0 < height && at.1 < width { standard(at) } else { None };
                         if let Some(there) = there {
-                            (products[bin], counts[bin]) = (products[bin] + here * there, counts[bin] + 1.0);
+                            sums[bin] = [sums[bin][0] + here * there, sums[bin][1] + 1.0];
                         }
                     }
                 }
-                (products, counts)
+                sums
             })
             .collect();
-        let total = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>, bin: usize| -> f64 {
-            looked.iter().map(|sums| of(sums)[bin]).sum()
+        let covariance = |bin: usize| {
+            let total = |k: usize| looked.iter().map(|sums| sums[bin][k]).sum::<f64>();
+            total(0) / total(1).max(1.0)
         };
-        let covariance = |bin: usize| total(|s| &s.0, bin) / total(|s| &s.1, bin).max(1.0);
         let correlations: Vec<f64> =
             (0..bins).map(|bin| covariance(bin) / covariance(0).max(1e-300)).collect();
         let more: f64 = lags(reach)
