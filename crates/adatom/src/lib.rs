@@ -11,6 +11,7 @@
 //! ```
 
 mod adapt;
+mod bound;
 mod calibrate;
 mod canvas;
 mod conditions;
@@ -33,6 +34,7 @@ mod simulate;
 mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use bound::{Experiment, ExperimentBound, KindBound, bound};
 pub use calibrate::{calibrate, write_card};
 pub use conditions::{Conditions, measure_conditions};
 pub use describe::describe;
