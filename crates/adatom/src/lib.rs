@@ -11,6 +11,7 @@
 //! ```
 
 mod adapt;
+mod audit;
 mod bound;
 mod calibrate;
 mod canvas;
@@ -34,6 +35,7 @@ mod simulate;
 mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use audit::{Added, Audit, AuditRow, Phase, audit_image, audit_recipe};
 pub use bound::{Experiment, ExperimentBound, KindBound, bound};
 pub use calibrate::{calibrate, write_card};
 pub use conditions::{Conditions, measure_conditions};

@@ -21,6 +21,8 @@ pub enum Command {
     Precision(Precision),
     /// Tell how precisely a planned experiment can locate a crystal's columns, and which it would miss
     Bound(Bound),
+    /// Tell what the network's denoising does to positions, by injecting known shifts
+    Audit(Audit),
     /// Measure localisers on simulated samples: the paper's figures
     Bench {
         #[command(subcommand)]
@@ -278,6 +280,38 @@ pub struct Bound {
 pub enum BenchCommand {
     /// Position errors of all localisers on simulated samples, by PSNR: the paper's Fig. 6
     Localisation(BenchLocalisation),
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// A microscope's file
+    #[arg(required_unless_present = "recipe")]
+    pub image: Option<PathBuf>,
+    /// Samples of this recipe instead, whose truth is known: built-in or TOML file
+    #[arg(long, conflicts_with_all = ["image", "pixel_size", "signal", "frame", "virtual_image", "scale"])]
+    pub recipe: Option<String>,
+    /// Number of samples of the recipe
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// PSNR of the samples' shot noise alone, in dB
+    #[arg(long, default_value_t = 20.0)]
+    pub psnr: f64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 5)]
+    pub seed: u64,
+    /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    /// Factor from the image's pixels to the network's: auto, or a number
+    #[arg(long)]
+    pub scale: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Locate(options) => commands::locate(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
         Command::Bound(options) => plan::bound(&options),
+        Command::Audit(options) => measure::audit(&options),
         Command::Bench { command } => match command {
             BenchCommand::Localisation(options) => measure::localisation(&options),
         },

@@ -1,4 +1,4 @@
-//! Planning an experiment as a user types it.
+//! Planning an experiment, and the paper's figures, as a user types them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -94,4 +94,51 @@ fn bound_prints_a_table_and_asks_for_what_it_lacks() {
         assert_eq!(done.status.code(), Some(2), "{more:?}");
         assert!(text(&done.stderr).contains(expected), "{more:?}: {}", text(&done.stderr));
     }
+}
+
+/// Rows for both localisers on both images, of a recipe with the pull to the lattice.
+#[test]
+fn audits_compare_the_recorded_with_the_denoised_image() {
+    let audit = json(&[
+        "audit",
+        "--recipe",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tiny.toml"),
+        "--count",
+        "1",
+        "--json",
+    ]);
+    let rows = audit["rows"].as_array().unwrap();
+    let names: Vec<(&str, &str)> =
+        rows.iter().map(|r| (r["method"].as_str().unwrap(), r["image"].as_str().unwrap())).collect();
+    assert_eq!(
+        names,
+        [("gaussian", "raw"), ("gaussian", "denoised"), ("centroid", "raw"), ("centroid", "denoised")]
+    );
+    assert!(rows.iter().all(|row| row["phases"].as_array().unwrap().len() == 8));
+    assert!(rows[0]["added"].is_null() && rows[1]["added"]["moved_pm"].is_array());
+    assert!(rows[0]["n"].as_u64().unwrap() > 10 && rows[0]["pull"].is_array());
+    let done = adatom(&["audit", "--json"]);
+    assert_eq!(done.status.code(), Some(2));
+}
+
+/// A moved image's columns are found as far away: a fit to the recorded image to a hundredth of a pixel of 10 pm.
+#[test]
+fn audits_of_images_recover_what_was_injected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lattice.tif");
+    let lattice = ndarray::Array2::from_shape_fn((128, 128), |(row, column)| {
+        let off = |v: usize| (v as f32 + 8.0 - 8.25).rem_euclid(16.0) - 8.0;
+        (-(off(row).powi(2) + off(column).powi(2)) / (2.0 * 3.2 * 3.2)).exp() * 100.0 + 20.0
+    });
+    adatom_formats::write_tiff(&path, &lattice, None).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(adatom(&["audit", path]).status.code(), Some(2), "no pixel size");
+    let audit = json(&["audit", path, "--pixel-size", "10pm", "--json"]);
+    let raw = &audit["rows"][0];
+    assert!(raw["n"].as_u64().unwrap() >= 8 * 16, "{raw}");
+    let small = |key: &str| raw[key].as_array().unwrap().iter().all(|v| v.as_f64().unwrap().abs() < 0.1);
+    assert!(small("bias_pm") && small("sigma_pm"), "{raw}");
+    assert!(raw["pull"].is_null());
+    let done = adatom(&["audit", path, "--pixel-size", "10pm"]);
+    assert!(text(&done.stdout).contains("what denoising adds"));
 }

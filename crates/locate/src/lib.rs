@@ -30,6 +30,6 @@ pub use fit::{
 };
 pub use median::median;
 pub use otsu::otsu_threshold;
-pub use resample::Resampling;
+pub use resample::{Resampling, moved};
 pub use score::{Score, Truth, pairs, score};
 pub use spacing::{Spacing, column_spacing};
