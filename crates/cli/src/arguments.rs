@@ -280,6 +280,32 @@ pub struct Bound {
 pub enum BenchCommand {
     /// Position errors of all localisers on simulated samples, by PSNR: the paper's Fig. 6
     Localisation(BenchLocalisation),
+    /// Columns found at particles' edges by thickness, and invented beyond: the paper's Fig. 9
+    Edges(BenchFigure),
+    /// Columns found in an under-resolved spinel by separation: the paper's Fig. 10
+    Spinel(BenchFigure),
+}
+
+/// Samples of one figure of the paper.
+#[derive(Args)]
+pub struct BenchFigure {
+    /// PSNR of the shot noise alone, in dB
+    #[arg(long, default_value_t = 20.0)]
+    pub psnr: f64,
+    /// Number of samples of every kind
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 5)]
+    pub seed: u64,
+    /// Write the table to this CSV file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

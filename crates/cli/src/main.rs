@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod figures;
 mod files;
 mod measure;
 mod plan;
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         Command::Audit(options) => measure::audit(&options),
         Command::Bench { command } => match command {
             BenchCommand::Localisation(options) => measure::localisation(&options),
+            BenchCommand::Edges(options) => figures::edges(&options),
+            BenchCommand::Spinel(options) => figures::spinel(&options),
         },
         Command::Precision(options) => measure::precision(&options),
         Command::Calibrate(options) => commands::calibrate(&options),

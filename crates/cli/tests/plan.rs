@@ -142,3 +142,23 @@ fn audits_of_images_recover_what_was_injected() {
     let done = adatom(&["audit", path, "--pixel-size", "10pm"]);
     assert!(text(&done.stdout).contains("what denoising adds"));
 }
+
+#[test]
+fn figures_9_and_10_are_tables_csv_and_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = dir.path().join("table.csv");
+    let csv = csv.to_str().unwrap();
+    let edges = json(&["bench", "edges", "--count", "1", "--json", "-o", csv]);
+    let groups = edges["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 8);
+    for group in groups {
+        let sum: u64 =
+            group["thickness"].as_array().unwrap().iter().map(|t| t["columns"].as_u64().unwrap()).sum();
+        assert_eq!(group["columns"].as_u64().unwrap(), sum);
+    }
+    assert!(std::fs::read_to_string(csv).unwrap().starts_with("structure,method,atoms_least,"));
+    let spinel = json(&["bench", "spinel", "--count", "1", "--json", "-o", csv]);
+    let rows = spinel["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["recall"].as_f64().unwrap() <= 1.0) && rows.len() > 4);
+    assert!(std::fs::read_to_string(csv).unwrap().starts_with("structure,method,separation_least,"));
+}

@@ -309,7 +309,12 @@ impl Generator {
             if labelled {
                 truth.spots.push(spot);
                 if inside {
-                    truth.columns.push(TruthColumn { x, y, intensity: spot.intensity });
+                    truth.columns.push(TruthColumn {
+                        x,
+                        y,
+                        intensity: spot.intensity,
+                        atoms: column.atoms(),
+                    });
                 }
             } else if inside {
                 truth.ignored.push(UnlabelledColumn { x, y, contrast: strength / brightest });
