@@ -11,12 +11,15 @@
 //! ```
 
 mod adapt;
+mod audit;
+mod bound;
 mod calibrate;
 mod canvas;
 mod conditions;
 mod curve;
 mod describe;
 mod detect;
+mod edges;
 mod error;
 mod evaluate;
 mod folder;
@@ -30,13 +33,17 @@ mod report;
 mod run;
 mod scale;
 mod simulate;
+mod spinel;
 mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use audit::{Added, Audit, AuditRow, Phase, audit_image, audit_recipe};
+pub use bound::{Experiment, ExperimentBound, KindBound, bound};
 pub use calibrate::{calibrate, write_card};
 pub use conditions::{Conditions, measure_conditions};
 pub use describe::describe;
 pub use detect::{detect, evaluate_detector};
+pub use edges::{EdgeGroup, EdgeThickness, Edges, edges};
 pub use error::Error;
 pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
@@ -50,4 +57,5 @@ pub use report::{Summary, figure, overlay, write_results};
 pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, train, train_detector};
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example, write_library};
+pub use spinel::{Spinel, SpinelRow, spinel};
 pub use table::{ColumnTable, TableRow};

@@ -19,7 +19,11 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Tell how precisely the columns of an image are known, from its lattice
     Precision(Precision),
-    /// Measure localisers against the noise and the physical bound
+    /// Tell how precisely a planned experiment can locate a crystal's columns, and which it would miss
+    Bound(Bound),
+    /// Tell what the network's denoising does to positions, by injecting known shifts
+    Audit(Audit),
+    /// Measure localisers on simulated samples: the paper's figures
     Bench {
         #[command(subcommand)]
         command: BenchCommand,
@@ -111,6 +115,20 @@ pub struct Choice {
     /// axis or of the pattern's radius
     #[arg(long = "virtual", value_name = "BAND")]
     pub virtual_image: Option<String>,
+}
+
+/// How a crystal stands under the beam.
+#[derive(Args)]
+pub struct Beam {
+    /// Zone axis, such as 110 or "1 -1 0"
+    #[arg(long, allow_hyphen_values = true)]
+    pub zone: String,
+    /// Beam energy in kV
+    #[arg(long)]
+    pub energy_kv: f64,
+    /// Convergence semi-angle in mrad
+    #[arg(long)]
+    pub semiangle_mrad: f64,
 }
 
 /// How columns are found.
@@ -206,10 +224,120 @@ pub struct Precision {
     pub json: bool,
 }
 
+#[derive(Args)]
+pub struct Bound {
+    /// The crystal: a CIF file or a built-in material
+    #[arg(value_name = "CIF")]
+    pub structure: String,
+    #[command(flatten)]
+    pub beam: Beam,
+    /// Turn of the crystal on the screen, counter-clockwise, in degrees
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub rotation_deg: f64,
+    /// Thickness along the beam, such as 100A or 10nm
+    #[arg(long, default_value = "100A")]
+    pub thickness: String,
+    /// Atoms closer than this in projection make one column
+    #[arg(long, default_value = "0.4A")]
+    pub merge: String,
+    /// Full width at half maximum of the source's image, such as 0.8A
+    #[arg(long, default_value = "0.8A")]
+    pub source_size: String,
+    /// Defocus in Å, positive for underfocus
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub defocus_angstrom: f64,
+    /// Spherical aberration C3 in mm
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub c3_mm: f64,
+    /// Spherical aberration C5 in mm
+    #[arg(long, default_value_t = 0.0, allow_hyphen_values = true)]
+    pub c5_mm: f64,
+    /// Pixel size, such as 0.1A, 10pm or 0.01nm
+    #[arg(long)]
+    pub pixel_size: String,
+    /// Electrons of the beam on a square ångström, or several such doses
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub dose: Vec<f64>,
+    /// Inner and outer semi-angle of the detector in mrad
+    #[arg(long, value_delimiter = ',', num_args = 1, default_value = "80,200")]
+    pub detector_mrad: Vec<f64>,
+    /// Part of the beam that the brightest point scatters onto the detector [default: from cross-sections,
+    /// thickness and detector]
+    #[arg(long)]
+    pub peak_fraction: Option<f64>,
+    /// Constant background, in units of the brightest point
+    #[arg(long, default_value_t = 0.1)]
+    pub background: f64,
+    /// Displacement of the rows along x and along y, root mean square, each row's independent, such as 0.1A
+    #[arg(long, default_value = "0A")]
+    pub jitter: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Subcommand)]
 pub enum BenchCommand {
     /// Position errors of all localisers on simulated samples, by PSNR: the paper's Fig. 6
     Localisation(BenchLocalisation),
+    /// Columns found at particles' edges by thickness, and invented beyond: the paper's Fig. 9
+    Edges(BenchFigure),
+    /// Columns found in an under-resolved spinel by separation: the paper's Fig. 10
+    Spinel(BenchFigure),
+}
+
+/// Samples of one figure of the paper.
+#[derive(Args)]
+pub struct BenchFigure {
+    /// PSNR of the shot noise alone, in dB
+    #[arg(long, default_value_t = 20.0)]
+    pub psnr: f64,
+    /// Number of samples of every kind
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 5)]
+    pub seed: u64,
+    /// Write the table to this CSV file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// A microscope's file
+    #[arg(required_unless_present = "recipe")]
+    pub image: Option<PathBuf>,
+    /// Samples of this recipe instead, whose truth is known: built-in or TOML file
+    #[arg(long, conflicts_with_all = ["image", "pixel_size", "signal", "frame", "virtual_image", "scale"])]
+    pub recipe: Option<String>,
+    /// Number of samples of the recipe
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    /// PSNR of the samples' shot noise alone, in dB
+    #[arg(long, default_value_t = 20.0)]
+    pub psnr: f64,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 5)]
+    pub seed: u64,
+    /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
+    #[arg(long)]
+    pub pixel_size: Option<String>,
+    /// Factor from the image's pixels to the network's: auto, or a number
+    #[arg(long)]
+    pub scale: Option<String>,
+    #[command(flatten)]
+    pub choice: Choice,
+    #[command(flatten)]
+    pub network: Network,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]
@@ -318,15 +446,8 @@ pub struct Adapt {
     /// The crystal: a CIF file or a built-in material
     #[arg(long, value_name = "CIF")]
     pub structure: String,
-    /// Zone axis, such as 110 or "1 -1 0"
-    #[arg(long, allow_hyphen_values = true)]
-    pub zone: String,
-    /// Beam energy in kV
-    #[arg(long)]
-    pub energy_kv: f64,
-    /// Convergence semi-angle in mrad
-    #[arg(long)]
-    pub semiangle_mrad: f64,
+    #[command(flatten)]
+    pub beam: Beam,
     /// Pixel size of your images, such as 0.1A, 10pm or 0.01nm [default: that of --image]
     #[arg(long)]
     pub pixel_size: Option<String>,

@@ -109,14 +109,18 @@ impl Steps {
     }
 }
 
+pub fn parse_scale(text: &str) -> Result<Scale, Failure> {
+    match text {
+        "auto" => Ok(Scale::Auto),
+        number => number
+            .parse()
+            .map(Scale::Fixed)
+            .map_err(|_| Failure::usage(format!("--scale {number}: give auto or a number such as 0.5"))),
+    }
+}
+
 fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failure> {
-    let scale =
-        match localiser.scale.as_str() {
-            "auto" => Scale::Auto,
-            number => Scale::Fixed(number.parse().map_err(|_| {
-                Failure::usage(format!("--scale {number}: give auto or a number such as 0.5"))
-            })?),
-        };
+    let scale = parse_scale(&localiser.scale)?;
     if !(0.0..=1.0).contains(&localiser.threshold) {
         return Err(Failure::usage(format!(
             "--threshold {}: give a number from 0 to 1",
@@ -157,6 +161,16 @@ fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failur
 
 pub fn parse_pixel_size(text: Option<&str>) -> Result<Option<PixelSize>, Failure> {
     text.map(PixelSize::parse).transpose().map_err(|e| Failure::usage(format!("--pixel-size: {e}")))
+}
+
+/// A length in ångström that the option `--flag` gives with its unit.
+pub fn parse_length(flag: &str, text: &str) -> Result<f64, Failure> {
+    if text.trim().trim_end_matches(char::is_alphabetic).trim().parse() == Ok(0.0) {
+        return Ok(0.0);
+    }
+    PixelSize::parse(text)
+        .map(|size| size.x_angstrom)
+        .map_err(|_| Failure::usage(format!("--{flag} {text}: give a length such as 0.8A, 80pm or 0.08nm")))
 }
 
 pub fn locate(options: &args::Locate) -> Done {
@@ -295,9 +309,9 @@ pub fn adapt(options: &args::Adapt) -> Done {
     let adaptation = adatom::adapt(
         AdaptRequest {
             structure: options.structure.clone(),
-            zone: options.zone.clone(),
-            energy_kv: options.energy_kv,
-            semiangle_mrad: options.semiangle_mrad,
+            zone: options.beam.zone.clone(),
+            energy_kv: options.beam.energy_kv,
+            semiangle_mrad: options.beam.semiangle_mrad,
             pixel_size,
             image: image.as_ref().map(|image| &image.data),
             minutes: options.minutes,

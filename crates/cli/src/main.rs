@@ -3,11 +3,13 @@
 
 mod arguments;
 mod commands;
+mod figures;
 mod files;
 mod measure;
+mod plan;
 mod training;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, BenchCommand, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -18,9 +20,13 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Locate(options) => commands::locate(&options),
         Command::Evaluate(options) => commands::evaluate(&options),
-        Command::Bench { command: arguments::BenchCommand::Localisation(options) } => {
-            measure::localisation(&options)
-        }
+        Command::Bound(options) => plan::bound(&options),
+        Command::Audit(options) => measure::audit(&options),
+        Command::Bench { command } => match command {
+            BenchCommand::Localisation(options) => measure::localisation(&options),
+            BenchCommand::Edges(options) => figures::edges(&options),
+            BenchCommand::Spinel(options) => figures::spinel(&options),
+        },
         Command::Precision(options) => measure::precision(&options),
         Command::Calibrate(options) => commands::calibrate(&options),
         Command::Train(options) => training::train(&options),

@@ -1,22 +1,29 @@
 //! Sub-commands that tell how precise results are.
 
 use crate::arguments as args;
-use crate::commands::{Bar, Done, Failure, open_model, parse_pixel_size, say, say_json};
+use crate::commands::{Bar, Done, Failure, open_model, parse_pixel_size, parse_scale, say, say_json};
 use crate::files::open_usable;
 use adatom::{Error, LocalisationRow, LocalisationSettings, LocateSettings};
-use adatom_formats::write_atomically;
+use adatom_formats::{Image, PixelSize, write_atomically};
 use adatom_library::Recipe;
+use std::path::Path;
 
 /// PSNRs that images can have, in dB.
 const PSNR: std::ops::RangeInclusive<f64> = 0.0..=80.0;
 
+/// Refuses numbers of samples and PSNRs that make no sense.
+pub fn check_samples(count: u64, psnr: &[f64]) -> Done {
+    if !(1..=100_000).contains(&count) {
+        return Err(Failure::usage(format!("--count {count}: give 1 to 100000")));
+    }
+    match psnr.iter().find(|psnr| !PSNR.contains(psnr)) {
+        Some(psnr) => Err(Failure::usage(format!("--psnr {psnr}: give 0 to 80 dB"))),
+        None => Ok(()),
+    }
+}
+
 pub fn localisation(options: &args::BenchLocalisation) -> Done {
-    if !(1..=100_000).contains(&options.count) {
-        return Err(Failure::usage(format!("--count {}: give 1 to 100000", options.count)));
-    }
-    if let Some(psnr) = options.psnr.iter().find(|psnr| !PSNR.contains(psnr)) {
-        return Err(Failure::usage(format!("--psnr {psnr}: give 0 to 80 dB")));
-    }
+    check_samples(options.count, &options.psnr)?;
     let recipe = Recipe::open(&options.recipe)?;
     let model = open_model(&options.network)?;
     let mut bar = Bar::new("locating");
@@ -58,15 +65,84 @@ pub fn localisation(options: &args::BenchLocalisation) -> Done {
     Ok(())
 }
 
-pub fn precision(options: &args::Precision) -> Done {
-    let given = parse_pixel_size(options.pixel_size.as_deref())?;
-    let image = open_usable(&options.image, &options.choice)?;
-    let Some(pixel_size) = given.or(image.pixel_size) else {
-        return Err(Failure::usage(format!(
+/// An image whose pixel size is known.
+fn open_known(
+    path: &Path,
+    pixel_size: Option<&str>,
+    choice: &args::Choice,
+) -> Result<(Image, PixelSize), Failure> {
+    let given = parse_pixel_size(pixel_size)?;
+    let image = open_usable(path, choice)?;
+    let known = given.or(image.pixel_size).ok_or_else(|| {
+        Failure::usage(format!(
             "{}: its pixel size is unknown, and picometres need it; give --pixel-size such as 9.4pm",
-            options.image.display()
-        )));
+            path.display()
+        ))
+    })?;
+    Ok((image, known))
+}
+
+pub fn audit(options: &args::Audit) -> Done {
+    check_samples(options.count, &[options.psnr])?;
+    let mut bar = Bar::new("auditing");
+    let audit = match (&options.image, &options.recipe) {
+        (Some(path), None) => {
+            let (image, pixel_size) = open_known(path, options.pixel_size.as_deref(), &options.choice)?;
+            let scale = parse_scale(options.scale.as_deref().unwrap_or("auto"))?;
+            let model = open_model(&options.network)?;
+            let settings = LocateSettings { scale, ..LocateSettings::default() };
+            adatom::audit_image(&image.data, pixel_size, &model, &settings, &mut |part| bar.show(part))?
+        }
+        (_, recipe) => {
+            let recipe = Recipe::open(recipe.as_deref().unwrap_or("paper"))?;
+            let model = open_model(&options.network)?;
+            let (psnr, count, seed) = (options.psnr, options.count, options.seed);
+            adatom::audit_recipe(&recipe, psnr, count, seed, &model, &mut |part| bar.show(part))?
+        }
     };
+    bar.clear();
+    if options.json {
+        say_json(&serde_json::to_value(&audit).unwrap_or_default());
+        return Ok(());
+    }
+    let pair = |[x, y]: [f64; 2]| format!("{x:>6.2} {y:>6.2}");
+    say(&format!(
+        "{:<9} {:<9} {:>6} {:>13} {:>13} {:>13} {:>13} {:>13}  pull",
+        "method", "image", "n", "bias pm x, y", "phase pm x, y", "σ pm x, y", "fixed pm", "varying pm"
+    ));
+    for row in &audit.rows {
+        let pull = row.pull.map_or(String::new(), |[pull, std]| format!("{pull:.3} ± {std:.3}"));
+        say(&format!(
+            "{:<9} {:<9} {:>6} {:>13} {:>13} {:>13} {:>13} {:>13}  {pull}",
+            row.method,
+            row.image,
+            row.n,
+            pair(row.bias_pm),
+            pair(row.phase_pm),
+            pair(row.sigma_pm),
+            pair(row.fixed_pm),
+            pair(row.varying_pm)
+        ));
+    }
+    say("\nwhat denoising adds");
+    say(&format!("{:<9} {:>13} {:>13} {:>13}", "method", "bias pm x, y", "σ pm x, y", "moved pm x, y"));
+    for (row, added) in audit.rows.iter().filter_map(|row| Some((row, row.added?))) {
+        let [bias, sigma, moved] = [added.bias_pm, added.sigma_pm, added.moved_pm].map(pair);
+        say(&format!("{:<9} {bias:>13} {sigma:>13} {moved:>13}", row.method));
+    }
+    say("\nbias by place in the pixel, pm along x and y");
+    let names = audit.rows.iter().map(|row| format!("{:>18}", format!("{} {}", row.method, row.image)));
+    say(&format!("{:>6} {}", "px", names.collect::<Vec<_>>().join(" ")));
+    for bin in 0..audit.rows.first().map_or(0, |row| row.phases.len()) {
+        let values = audit.rows.iter().map(|row| format!("{:>18}", pair(row.phases[bin].bias_pm)));
+        let place = audit.rows[0].phases[bin].phase_px;
+        say(&format!("{place:>6.3} {}", values.collect::<Vec<_>>().join(" ")));
+    }
+    Ok(())
+}
+
+pub fn precision(options: &args::Precision) -> Done {
+    let (image, pixel_size) = open_known(&options.image, options.pixel_size.as_deref(), &options.choice)?;
     let model = open_model(&options.network)?;
     let mut bar = Bar::new("measuring");
     let settings = LocateSettings::default();

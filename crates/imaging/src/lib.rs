@@ -13,6 +13,7 @@ mod labels;
 mod linear;
 mod random;
 mod scan;
+mod single;
 
 pub use background::{Background, BackgroundKind};
 pub use dose::{Detector, Dose, expose, poisson};
@@ -22,3 +23,4 @@ pub use labels::{Spot, circular_mask, gaussian_mask, superresolution};
 pub use linear::{LinearModel, Spectrum};
 pub use random::SampleRng;
 pub use scan::{RowShift, ScanNoise};
+pub use single::ColumnImage;

@@ -95,7 +95,7 @@ impl Generator {
     /// # Errors
     /// When the recipe asks for a geometry or a probe that can't be computed.
     pub fn sample(&self, index: u64) -> Result<Sample, LibraryError> {
-        self.render(index, None)
+        self.render(index, None, [0.0; 2])
     }
 
     /// Renders sample `index` with as many electrons as put its shot noise alone at a PSNR, 20 log₁₀ of the
@@ -105,7 +105,21 @@ impl Generator {
     /// # Errors
     /// As for [`Self::sample`].
     pub fn sample_at(&self, index: u64, shot_psnr_db: f64) -> Result<Sample, LibraryError> {
-        self.render(index, Some(shot_psnr_db))
+        self.render(index, Some(shot_psnr_db), [0.0; 2])
+    }
+
+    /// [`Self::sample_at`] with the specimen moved by `shift_px` to the right and downwards, exactly, and other
+    /// shot noise.
+    ///
+    /// # Errors
+    /// As for [`Self::sample`].
+    pub fn sample_moved(
+        &self,
+        index: u64,
+        shot_psnr_db: f64,
+        shift_px: [f64; 2],
+    ) -> Result<Sample, LibraryError> {
+        self.render(index, Some(shot_psnr_db), shift_px)
     }
 
     /// What stands under the beam in sample `index`: the first numbers of its stream.
@@ -140,12 +154,21 @@ impl Generator {
         Ok(Scene { structure, scattering, model, grid, rotation_deg, specimen })
     }
 
-    fn render(&self, index: u64, shot_psnr_db: Option<f64>) -> Result<Sample, LibraryError> {
+    fn render(
+        &self,
+        index: u64,
+        shot_psnr_db: Option<f64>,
+        shift_px: [f64; 2],
+    ) -> Result<Sample, LibraryError> {
         let mut rng = SampleRng::new(self.seed, index);
         let rng = &mut rng;
         let recipe = &self.recipe;
         let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(rng)?;
-        let Specimen { columns, support } = specimen;
+        let Specimen { mut columns, mut support } = specimen;
+        for column in columns.iter_mut().chain(&mut support) {
+            column.x += shift_px[0] * grid.pixel_x_angstrom;
+            column.y += shift_px[1] * grid.pixel_y_angstrom;
+        }
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
 
         let spectrum = model.spectrum(columns.iter().chain(&support), &grid);
@@ -286,7 +309,12 @@ impl Generator {
             if labelled {
                 truth.spots.push(spot);
                 if inside {
-                    truth.columns.push(TruthColumn { x, y, intensity: spot.intensity });
+                    truth.columns.push(TruthColumn {
+                        x,
+                        y,
+                        intensity: spot.intensity,
+                        atoms: column.atoms(),
+                    });
                 }
             } else if inside {
                 truth.ignored.push(UnlabelledColumn { x, y, contrast: strength / brightest });

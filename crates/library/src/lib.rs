@@ -26,4 +26,3 @@ pub use recipe::{
     ScanRecipe, StructureRecipe, recipe_names,
 };
 pub use sample::{Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};
-pub use single::ColumnImage;

@@ -52,6 +52,8 @@ pub struct TruthColumn {
     pub y: f64,
     /// Integral of its image \[image unit × px²\].
     pub intensity: f64,
+    /// Its atoms, of all elements.
+    pub atoms: f64,
 }
 
 /// A column without a label.

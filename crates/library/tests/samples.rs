@@ -193,3 +193,29 @@ fn shot_noise_can_be_put_at_a_psnr() {
         assert_eq!(sample.columns, generator.sample(0).unwrap().columns);
     }
 }
+
+/// What is moved by a part of a pixel has its columns there, and the image follows: to the noise's hundredth at
+/// 60 dB, where a column's slope times the shift is 0.1.
+#[test]
+fn samples_can_be_moved_by_parts_of_a_pixel() {
+    let generator =
+        small("material = 'Au'\nzone = '001'\nthickness_angstrom = 20", "[scan]\nsigma_jitter_angstrom = 0");
+    let (still, moved) =
+        (generator.sample_at(0, 60.0).unwrap(), generator.sample_moved(0, 60.0, [1.0, 0.375]).unwrap());
+    for column in &moved.columns {
+        let off = |c: &adatom_library::TruthColumn| (column.x - c.x - 1.0).hypot(column.y - c.y - 0.375);
+        let inside = column.x > 2.0 && column.y > 2.0;
+        assert!(!inside || still.columns.iter().any(|c| off(c) < 1e-9));
+    }
+    let whole = generator.sample_moved(0, 60.0, [1.0, 0.0]).unwrap();
+    for (row, column) in [(20, 30), (40, 21), (33, 50)] {
+        let background = |s: &adatom_library::Sample, c: usize| {
+            s.labels.no_noise[(row, c)] - s.labels.no_background_no_noise[(row, c)]
+        };
+        let (now, before) = (
+            whole.image[(row, column + 1)] - background(&whole, column + 1),
+            still.image[(row, column)] - background(&still, column),
+        );
+        assert!((now - before).abs() < 0.015, "{now} and {before}");
+    }
+}

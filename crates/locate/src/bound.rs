@@ -1,27 +1,65 @@
 //! The least variance that any unbiased estimate can have.
 
 use crate::fit::Symmetric;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
-/// Standard deviations of the Cramér–Rao bound: `derivatives` are those of the expected image by each
-/// unknown, `variance` is that of each pixel. The bound of unknown i is √(F⁻¹)ᵢᵢ, with Fisher's
-/// information Fᵢⱼ = Σ ∂ᵢm ∂ⱼm / σ² for pixels that are independent and nearly normal, or Poisson numbers
-/// with σ² = m. `None` if the pixels don't determine the unknowns.
-pub fn cramer_rao(derivatives: &[Array2<f64>], variance: &Array2<f64>) -> Option<Vec<f64>> {
-    let n = derivatives.len();
-    let mut information = Symmetric::zeros(n);
-    let mut by = vec![0.0; n];
-    for (at, variance) in variance.indexed_iter() {
-        by.iter_mut().zip(derivatives).for_each(|(value, derivative)| *value = derivative[at]);
-        information.add_outer(&by, 1.0 / variance);
+/// Fisher's information of the unknowns of an expected image, Fᵢⱼ = Σ ∂ᵢm ∂ⱼm / σ², for pixels that are
+/// independent and nearly normal, or Poisson numbers with σ² = m.
+pub struct Information<'a> {
+    derivatives: &'a [Array2<f64>],
+    variance: &'a Array2<f64>,
+    /// The inverse's rows: the covariance of estimates that reach the bound.
+    covariance: Vec<Vec<f64>>,
+}
+
+impl<'a> Information<'a> {
+    /// `derivatives` are those of the expected image by each unknown, `variance` is that of each pixel. `None` if
+    /// the pixels don't determine the unknowns.
+    pub fn new(derivatives: &'a [Array2<f64>], variance: &'a Array2<f64>) -> Option<Self> {
+        let mut information = Symmetric::zeros(derivatives.len());
+        let mut by = vec![0.0; derivatives.len()];
+        for (at, variance) in variance.indexed_iter() {
+            by.iter_mut().zip(derivatives).for_each(|(value, derivative)| *value = derivative[at]);
+            information.add_outer(&by, 1.0 / variance);
+        }
+        let factor = information.factor(0.0)?;
+        let covariance: Vec<Vec<f64>> = (0..derivatives.len()).map(|i| factor.inverse_column(i)).collect();
+        let positive = covariance.iter().enumerate().all(|(i, row)| row[i] > 0.0);
+        positive.then_some(Self { derivatives, variance, covariance })
     }
-    let factor = information.factor(0.0)?;
-    (0..n)
-        .map(|unknown| {
-            let variance = factor.inverse_column(unknown)[unknown];
-            (variance > 0.0).then(|| variance.sqrt())
-        })
-        .collect()
+
+    /// The bound of an unknown's standard deviation, √(F⁻¹)ᵢᵢ.
+    pub fn std(&self, unknown: usize) -> f64 {
+        self.covariance[unknown][unknown].sqrt()
+    }
+
+    /// By how much the estimate that reaches the bound of an unknown changes with each pixel,
+    /// Σⱼ (F⁻¹)ᵢⱼ ∂ⱼm / σ².
+    pub fn weights(&self, unknown: usize) -> Array2<f64> {
+        let mut weights = Array2::zeros(self.variance.dim());
+        for (derivative, inverse) in self.derivatives.iter().zip(&self.covariance[unknown]) {
+            weights.scaled_add(*inverse, derivative);
+        }
+        weights / self.variance
+    }
+}
+
+/// Standard deviations of the Cramér–Rao bound of all unknowns; see [`Information`].
+pub fn cramer_rao(derivatives: &[Array2<f64>], variance: &Array2<f64>) -> Option<Vec<f64>> {
+    let information = Information::new(derivatives, variance)?;
+    Some((0..derivatives.len()).map(|unknown| information.std(unknown)).collect())
+}
+
+/// Standard deviation that rows displaced independently by `jitter` \[px\] along x and y add to an estimate of
+/// these [`weights`](Information::weights), which doesn't know about the rows. `slopes` are the derivatives of
+/// the whole expected image by x and y: to first order a row moved by δ differs by −δ times its slope.
+pub fn displaced_rows(weights: &Array2<f64>, slopes: &[Array2<f64>; 2], jitter: [f64; 2]) -> f64 {
+    let along = |slope: &Array2<f64>| -> f64 {
+        let rows = (weights * slope).sum_axis(Axis(1));
+        rows.iter().map(|row| row * row).sum()
+    };
+    let [x, y] = [0, 1].map(|axis| jitter[axis].powi(2) * along(&slopes[axis]));
+    (x + y).sqrt()
 }
 
 /// Standard deviation that rows displaced independently by `jitter` leave in the mean place of a Gaussian
@@ -97,6 +135,23 @@ mod tests {
             sum += mean * mean;
         }
         assert!(((sum / 10_000.0).sqrt() / jitter_floor(1.0, sigma) - 1.0).abs() < 0.03);
+    }
+
+    /// Without background the rows count by their intensity, as in [`jitter_floor`]; on a high one by the square of
+    /// their slope, as a Gaussian narrower by √2. Rows displaced along x alone; to 1 %.
+    #[test]
+    fn displaced_rows_add_the_floor_of_a_gaussian() {
+        for (background, narrower) in [(1e-9, 1.0), (1e6, 2.0_f64.sqrt())] {
+            let sigma = 3.0;
+            let (derivatives, variance) = gaussian(sigma, 1.0, background);
+            let information = Information::new(&derivatives, &variance).unwrap();
+            let weights = information.weights(0);
+            let noise = (&weights * &weights * &variance).sum().sqrt();
+            assert!((noise / information.std(0) - 1.0).abs() < 1e-9);
+            let slopes = [-&derivatives[0], -&derivatives[1]];
+            let floor = displaced_rows(&weights, &slopes, [0.2, 0.0]);
+            assert!((floor / jitter_floor(0.2, sigma / narrower) - 1.0).abs() < 0.01, "{floor}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod bound;
 mod calibration;
 mod column;
 mod components;
+mod detection;
 mod fit;
 mod median;
 mod neighbours;
@@ -19,15 +20,16 @@ mod score;
 mod spacing;
 
 pub use blob::spot_sigma;
-pub use bound::{cramer_rao, jitter_floor};
+pub use bound::{Information, cramer_rao, displaced_rows, jitter_floor};
 pub use calibration::{Calibration, Features, features};
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
+pub use detection::{Detectability, detection_threshold};
 pub use fit::{
     Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
 };
 pub use median::median;
 pub use otsu::otsu_threshold;
-pub use resample::Resampling;
+pub use resample::{Resampling, moved};
 pub use score::{Score, Truth, pairs, score};
 pub use spacing::{Spacing, column_spacing};

@@ -19,6 +19,12 @@ pub fn interaction_parameter(energy_kv: f64) -> f64 {
         / (2.0 * REST_ENERGY_KEV + energy_kv)
 }
 
+/// (γλ)² in Å²: what the integral of |f|² over spatial frequencies, f the scattering factor in Å for the rest
+/// mass, has to be multiplied by to be a cross-section in Å²; γ = 1 + E/m₀c².
+pub fn cross_section_factor(energy_kv: f64) -> f64 {
+    (wavelength_angstrom(energy_kv) * (1.0 + energy_kv / REST_ENERGY_KEV)).powi(2)
+}
+
 /// Scherzer's underfocus in Å for phase contrast, √(1.5 C₃ λ), with `c3_mm` in millimetres.
 pub fn scherzer_defocus_angstrom(energy_kv: f64, c3_mm: f64) -> f64 {
     (1.5 * c3_mm * 1e7 * wavelength_angstrom(energy_kv)).sqrt()

@@ -23,7 +23,8 @@ mod transfer;
 
 pub use aberrations::Aberrations;
 pub use electron::{
-    interaction_parameter, scherzer_defocus_angstrom, scherzer_semiangle_mrad, wavelength_angstrom,
+    cross_section_factor, interaction_parameter, scherzer_defocus_angstrom, scherzer_semiangle_mrad,
+    wavelength_angstrom,
 };
 pub use error::OpticsError;
 pub use probe::Probe;

@@ -1,7 +1,9 @@
 use super::Sums;
 use crate::Error;
+use crate::bound::derivatives;
 use crate::evaluate::required;
-use adatom_library::{ColumnImage, Generator, Sample};
+use adatom_imaging::ColumnImage;
+use adatom_library::{Generator, Sample};
 use adatom_locate::cramer_rao;
 use ndarray::Array2;
 
@@ -40,14 +42,6 @@ fn of(own: &ColumnImage, all: &[ColumnImage], variance: &Array2<f64>, sigma: f64
     let near = |other: &&ColumnImage| {
         !std::ptr::eq(*other, own) && (other.x - own.x).hypot(other.y - own.y) < REACH * sigma
     };
-    let members: Vec<&ColumnImage> = std::iter::once(own).chain(all.iter().filter(near)).collect();
-    let at = |image: &Array2<f32>, of: &ColumnImage, r: usize, c: usize| {
-        let (row, column) = (own.top + r as isize - of.top, own.left + c as isize - of.left);
-        match (usize::try_from(row), usize::try_from(column)) {
-            (Ok(row), Ok(column)) => image.get((row, column)).map_or(0.0, |v| f64::from(*v)),
-            _ => 0.0,
-        }
-    };
     // Pixels outside the image tell nothing.
     let noise = Array2::from_shape_fn((rows, columns), |(r, c)| {
         let (row, column) = (own.top + r as isize, own.left + c as isize);
@@ -56,13 +50,7 @@ fn of(own: &ColumnImage, all: &[ColumnImage], variance: &Array2<f64>, sigma: f64
             _ => 1e12,
         }
     });
-    let derivatives: Vec<Array2<f64>> = members
-        .iter()
-        .flat_map(|m| {
-            [&m.by[0], &m.by[1], &m.value]
-                .map(|image| Array2::from_shape_fn((rows, columns), |(r, c)| at(image, m, r, c)))
-        })
-        .collect();
+    let derivatives = derivatives(own, all.iter().filter(near));
     let bound = cramer_rao(&derivatives, &noise)?;
     Some([bound[0], bound[1]])
 }

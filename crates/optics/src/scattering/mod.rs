@@ -59,8 +59,9 @@ pub enum Scattering {
         #[serde(default)]
         parametrisation: Parametrisation,
     },
-    /// A point that scatters as the elastic cross-section into an annular detector \[Å²\],
-    /// ∫ |f(k)|² 2πk dk between the two angles. This carries the Z-contrast of a real ADF image.
+    /// A point that scatters as the elastic cross-section into an annular detector,
+    /// ∫ |f(k)|² 2πk dk between the two angles; times [`crate::cross_section_factor`] it is in Å². This carries
+    /// the Z-contrast of a real ADF image.
     AnnularCrossSection {
         /// Whose scattering factors.
         #[serde(default)]
@@ -211,6 +212,25 @@ mod tests {
         let weight = |z| detector.atom(z, 200.0).unwrap().at(0.0);
         let exponent = (weight(78) / weight(14)).ln() / (78.0_f64 / 14.0).ln();
         assert!((1.5..2.0).contains(&exponent), "{exponent}");
+    }
+
+    /// Rutherford's cross-section beyond an angle, γ²λ⁴Z²/(4π³a₀²θ²) (Reimer and Kohl 2008, section 5.1); carbon
+    /// beyond 150 mrad is 8 % screened at most.
+    #[test]
+    fn annular_cross_section_tends_to_rutherfords() {
+        let detector = |inner_mrad: f64, outer_mrad: f64| {
+            let parametrisation = Parametrisation::Lobato;
+            Scattering::AnnularCrossSection { parametrisation, inner_mrad, outer_mrad }
+        };
+        let weight = detector(150.0, 300.0).atom(6, 200.0).unwrap().at(0.0);
+        let lambda = wavelength_angstrom(200.0);
+        let beyond = |mrad: f64| {
+            let gamma: f64 = 1.0 + 200.0 / 510.999;
+            (gamma * lambda * lambda * 6.0 / (0.529_177_21 * mrad * 1e-3)).powi(2) / (4.0 * PI.powi(3))
+        };
+        let rutherford = beyond(150.0) - beyond(300.0);
+        let ours = weight * crate::cross_section_factor(200.0);
+        assert!((0.92..1.0).contains(&(ours / rutherford)), "{ours} and {rutherford}");
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! The paper's figures as tables.
+
+use crate::arguments::BenchFigure;
+use crate::commands::{Bar, Done, Failure, open_model, say, say_json};
+use crate::measure::check_samples;
+use adatom::{Edges, Spinel};
+use adatom_formats::write_atomically;
+use serde_json::Value;
+use std::fmt::Display;
+
+pub fn edges(options: &BenchFigure) -> Done {
+    check_samples(options.count, &[options.psnr])?;
+    let model = open_model(&options.network)?;
+    let mut bar = Bar::new("locating");
+    let (psnr, count, seed) = (options.psnr, options.count, options.seed);
+    let found = adatom::edges(psnr, count, seed, &model, &mut |part| bar.show(part))?;
+    bar.clear();
+    write(options, serde_json::to_value(&found).unwrap_or_default(), &edges_csv(&found))?;
+    if options.json {
+        return Ok(());
+    }
+    say(&format!(
+        "{:<12} {:<9} {:>7} {:>7} {:>7} {:>7} {:>7}",
+        "structure", "method", "atoms", "columns", "found", "recall", "ideal"
+    ));
+    for group in &found.groups {
+        for row in &group.thickness {
+            say(&format!(
+                "{:<12} {:<9} {:>7} {:>7} {:>7} {:>7.4} {:>7.4}",
+                group.structure,
+                group.method,
+                range(row.atoms_least, row.atoms_most),
+                row.columns,
+                row.found,
+                row.recall,
+                row.ideal
+            ));
+        }
+    }
+    say(&format!(
+        "\n{:<12} {:<9} {:>7} {:>18} {:>9} {:>9} {:>9}",
+        "structure", "method", "columns", "recall, 1-2 atoms", "in vacuum", "per 1000", "elsewhere"
+    ));
+    for group in &found.groups {
+        say(&format!(
+            "{:<12} {:<9} {:>7} {:>18.4} {:>9} {:>9.2} {:>9}",
+            group.structure,
+            group.method,
+            group.columns,
+            group.surface_recall,
+            group.invented_in_vacuum,
+            group.invented_per_1000,
+            group.invented_elsewhere
+        ));
+    }
+    Ok(())
+}
+
+pub fn spinel(options: &BenchFigure) -> Done {
+    check_samples(options.count, &[options.psnr])?;
+    let model = open_model(&options.network)?;
+    let mut bar = Bar::new("locating");
+    let (psnr, count, seed) = (options.psnr, options.count, options.seed);
+    let found = adatom::spinel(psnr, count, seed, &model, &mut |part| bar.show(part))?;
+    bar.clear();
+    write(options, serde_json::to_value(&found).unwrap_or_default(), &spinel_csv(&found))?;
+    if options.json {
+        return Ok(());
+    }
+    say(&format!(
+        "{:<12} {:<9} {:>22} {:>7} {:>7} {:>7} {:>8}",
+        "structure", "method", "separation/resolution", "columns", "found", "recall", "RMSE pm"
+    ));
+    for row in &found.rows {
+        say(&format!(
+            "{:<12} {:<9} {:>22} {:>7} {:>7} {:>7.4} {:>8.2}",
+            row.structure,
+            row.method,
+            range(row.separation_least, row.separation_most),
+            row.columns,
+            row.found,
+            row.recall,
+            row.rmse_pm
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the CSV if one is asked for, and says the JSON if that is.
+fn write(options: &BenchFigure, found: Value, csv: &str) -> Result<(), Failure> {
+    if let Some(path) = &options.output {
+        write_atomically(path, |file| file.write_all(csv.as_bytes()))?;
+    }
+    if options.json {
+        say_json(&found);
+    }
+    Ok(())
+}
+
+/// A range whose end may be open.
+fn range<T: Display + PartialEq>(least: T, most: Option<T>) -> String {
+    match most {
+        Some(most) if most == least => least.to_string(),
+        most => format!("{least}-{}", number(most)),
+    }
+}
+
+fn number<T: Display>(value: Option<T>) -> String {
+    value.map_or(String::new(), |v| v.to_string())
+}
+
+fn edges_csv(found: &Edges) -> String {
+    let head = "structure,method,atoms_least,atoms_most,columns,found,recall,ideal,invented_per_1000\n";
+    let lines = found.groups.iter().flat_map(|group| {
+        group.thickness.iter().map(|row| {
+            format!(
+                "{},{},{},{},{},{},{},{},{}\n",
+                group.structure,
+                group.method,
+                row.atoms_least,
+                number(row.atoms_most),
+                row.columns,
+                row.found,
+                row.recall,
+                row.ideal,
+                group.invented_per_1000
+            )
+        })
+    });
+    std::iter::once(head.to_owned()).chain(lines).collect()
+}
+
+fn spinel_csv(found: &Spinel) -> String {
+    let head = "structure,method,separation_least,separation_most,columns,found,recall,rmse_pm\n";
+    let lines = found.rows.iter().map(|row| {
+        format!(
+            "{},{},{},{},{},{},{},{}\n",
+            row.structure,
+            row.method,
+            row.separation_least,
+            number(row.separation_most),
+            row.columns,
+            row.found,
+            row.recall,
+            row.rmse_pm
+        )
+    });
+    std::iter::once(head.to_owned()).chain(lines).collect()
+}
