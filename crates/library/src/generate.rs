@@ -2,8 +2,8 @@ use crate::materials::material_text;
 use crate::recipe::hex;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
-    Labels, LibraryError, OpticsRecipe, Recipe, Sample, SampleSettings, TruthColumn, UnlabelledColumn,
-    psnr_db,
+    Composition, Labels, LibraryError, OpticsRecipe, Place, Recipe, Sample, SampleSettings, TruthColumn,
+    UnlabelledColumn, psnr_db,
 };
 use adatom_crystal::{Column, Element, Field};
 use adatom_imaging::{
@@ -25,6 +25,7 @@ pub struct Generator {
     omitted: BTreeSet<Element>,
     structures: Vec<Prepared>,
     total_weight: f64,
+    composition: Option<Composition>,
     /// Models whose settings are not drawn anew for each sample, by structure, optics, scattering.
     models: BTreeMap<(usize, usize, usize), Arc<LinearModel>>,
 }
@@ -42,6 +43,7 @@ impl Generator {
             .map(|symbol| {
                 Element::from_symbol(symbol).map_err(|_| LibraryError::Value {
                     recipe: recipe.name.clone(),
+                    line: None,
                     key: "labels.unlabelled_elements".to_owned(),
                     message: format!("{symbol} is no element"),
                 })
@@ -50,9 +52,10 @@ impl Generator {
         let mut structures = Vec::new();
         let mut models = BTreeMap::new();
         let mut identity = Sha256::new_with_prefix(recipe.hash());
-        for structure in &recipe.structure {
+        let composition = recipe.composition();
+        for (index, structure) in recipe.structure.iter().enumerate() {
             identity.update(material_text(&structure.material)?.as_bytes());
-            let prepared = prepare(structure, &recipe, &omitted)?;
+            let prepared = prepare(index, &recipe, composition.as_ref(), &omitted)?;
             for &optics in &prepared.optics {
                 for (scattering, object) in recipe.scattering.iter().enumerate() {
                     // Drawn optics are tried once, so that a bad setting shows before the first sample.
@@ -63,7 +66,7 @@ impl Generator {
                         .and_then(|probe| LinearModel::new(probe, object, prepared.elements.iter().copied()))
                         .map_err(|source| LibraryError::Imaging { structure: prepared.title(), source })?;
                     if fixed {
-                        models.insert((structures.len(), optics, scattering), Arc::new(model));
+                        models.insert((index, optics, scattering), Arc::new(model));
                     }
                 }
             }
@@ -71,7 +74,7 @@ impl Generator {
         }
         let total_weight = structures.iter().map(|s| s.recipe.weight).sum();
         let identity = hex(&identity.finalize());
-        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, models })
+        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, composition, models })
     }
 
     /// SHA-256 of the resolved recipe and of the crystals' files: with the seed it decides every
@@ -109,13 +112,15 @@ impl Generator {
     }
 
     /// What stands under the beam in sample `index`: the first numbers of its stream.
-    pub(crate) fn scene(&self, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
+    pub(crate) fn scene(&self, index: u64, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
         let recipe = &self.recipe;
-        let which = self.choose_structure(rng);
+        let place = self.composition.as_ref().map(|composition| composition.place(index));
+        let which = place.map_or_else(|| self.choose_structure(rng), |place| place.structure);
         let structure = &self.structures[which];
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
         let geometry = |source| LibraryError::Crystal { structure: structure.title(), source };
-        let optics = structure.optics[rng.index(structure.optics.len())];
+        let optics =
+            place.map_or_else(|| structure.optics[rng.index(structure.optics.len())], |place| place.optics);
         let scattering = rng.index(recipe.scattering.len());
         let model = match self.models.get(&(which, optics, scattering)) {
             Some(model) => Arc::clone(model),
@@ -127,8 +132,9 @@ impl Generator {
             }
         };
         let (cell, nearest) = structure.cell(rng);
-        let grid = self.draw_grid(nearest, rng).map_err(imaging)?;
-        let rotation_deg = recipe.image.rotation_deg.value(rng);
+        let grid = self.draw_grid(place.as_ref(), nearest, rng).map_err(imaging)?;
+        let rotation_deg =
+            place.map_or_else(|| recipe.image.rotation_deg.value(rng), |place| place.rotation_deg);
         let field = Field {
             width: grid.width_angstrom(),
             height: grid.height_angstrom(),
@@ -144,7 +150,7 @@ impl Generator {
         let mut rng = SampleRng::new(self.seed, index);
         let rng = &mut rng;
         let recipe = &self.recipe;
-        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(rng)?;
+        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(index, rng)?;
         let Specimen { columns, support } = specimen;
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
 
@@ -246,12 +252,18 @@ impl Generator {
         self.structures.len() - 1
     }
 
-    fn draw_grid(&self, nearest_angstrom: f64, rng: &mut SampleRng) -> Result<Grid, ImagingError> {
+    fn draw_grid(
+        &self,
+        place: Option<&Place>,
+        nearest_angstrom: f64,
+        rng: &mut SampleRng,
+    ) -> Result<Grid, ImagingError> {
         let image = &self.recipe.image;
-        let pixel = match (&image.field_of_view_angstrom, &image.nearest_distance_px) {
-            (Some(field), _) => field.value(rng) / image.width as f64,
-            (None, Some(distance)) => nearest_angstrom / distance.value(rng),
-            (None, None) => 0.1,
+        let pixel = match (place, &image.field_of_view_angstrom, &image.nearest_distance_px) {
+            (Some(place), ..) => place.field_of_view_angstrom / image.width as f64,
+            (None, Some(field), _) => field.value(rng) / image.width as f64,
+            (None, None, Some(distance)) => nearest_angstrom / distance.value(rng),
+            (None, None, None) => 0.1,
         };
         Grid::new(image.width, image.height, pixel)
     }

@@ -5,6 +5,7 @@
 //! renders any [`Sample`] on any thread in any order.
 
 mod check;
+mod composition;
 mod disorder;
 mod draw;
 mod error;
@@ -15,7 +16,9 @@ mod recipe;
 mod sample;
 mod single;
 mod specimen;
+mod text;
 
+pub use composition::{BlockRecipe, Composition, CompositionRecipe, Place};
 pub use disorder::DisorderRecipe;
 pub use draw::Draw;
 pub use error::LibraryError;
