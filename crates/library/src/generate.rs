@@ -2,13 +2,13 @@ use crate::materials::material_text;
 use crate::recipe::hex;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
-    Composition, Labels, LibraryError, OpticsRecipe, Place, Recipe, Sample, SampleSettings, TruthColumn,
-    UnlabelledColumn, psnr_db,
+    Composition, FullSample, Labels, LibraryError, OpticsRecipe, Place, Recipe, Sample, SampleSettings,
+    TruthColumn, UnlabelledColumn, psnr_db,
 };
 use adatom_crystal::{Column, Element, Field};
 use adatom_imaging::{
-    Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spot, circular_mask,
-    expose, gaussian_mask, superresolution,
+    Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spectrum, Spot,
+    circular_mask, double, expose, gaussian_mask, superresolution,
 };
 use adatom_optics::{Aberrations, Probe};
 use ndarray::Array2;
@@ -16,6 +16,10 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
 use std::sync::Arc;
+
+/// Radius of the small circular mask over that of the circular mask. The paper doesn't say what theirs is, and
+/// the published library has none.
+const SMALL_RADIUS: f64 = 0.5;
 
 /// A recipe with its crystals read and its optics computed, ready to render samples.
 pub struct Generator {
@@ -98,7 +102,15 @@ impl Generator {
     /// # Errors
     /// When the recipe asks for a geometry or a probe that can't be computed.
     pub fn sample(&self, index: u64) -> Result<Sample, LibraryError> {
-        self.render(index, None)
+        Ok(self.render(index, None)?.sample)
+    }
+
+    /// Renders sample `index` with everything that a library on disk keeps of it.
+    ///
+    /// # Errors
+    /// As for [`Self::sample`].
+    pub fn full_sample(&self, index: u64) -> Result<FullSample, LibraryError> {
+        Ok(self.render(index, None)?.complete())
     }
 
     /// Renders sample `index` with as many electrons as put its shot noise alone at a PSNR, 20 log₁₀ of the
@@ -108,7 +120,7 @@ impl Generator {
     /// # Errors
     /// As for [`Self::sample`].
     pub fn sample_at(&self, index: u64, shot_psnr_db: f64) -> Result<Sample, LibraryError> {
-        self.render(index, Some(shot_psnr_db))
+        Ok(self.render(index, Some(shot_psnr_db))?.sample)
     }
 
     /// What stands under the beam in sample `index`: the first numbers of its stream.
@@ -146,7 +158,7 @@ impl Generator {
         Ok(Scene { structure, scattering, model, grid, rotation_deg, specimen })
     }
 
-    fn render(&self, index: u64, shot_psnr_db: Option<f64>) -> Result<Sample, LibraryError> {
+    fn render(&self, index: u64, shot_psnr_db: Option<f64>) -> Result<Rendered, LibraryError> {
         let mut rng = SampleRng::new(self.seed, index);
         let rng = &mut rng;
         let recipe = &self.recipe;
@@ -195,8 +207,8 @@ impl Generator {
         let mut no_noise = no_noise;
         let gamma = recipe.detector.gamma.value(rng);
         let ceiling = recipe.detector.saturation.value(rng);
-        if gamma != 1.0 || ceiling < 1.0 {
-            let tone = Tone::new(gamma, ceiling, &no_noise);
+        let tone = (gamma != 1.0 || ceiling < 1.0).then(|| Tone::new(gamma, ceiling, &no_noise));
+        if let Some(tone) = &tone {
             image.mapv_inplace(|v| tone.apply(v));
             let linear = ideal.clone();
             ideal.zip_mut_with(&beneath, |v, b| *v = tone.apply(*v + b) - tone.apply(*b));
@@ -215,7 +227,7 @@ impl Generator {
             no_background_no_noise: ideal,
         };
         let psnr_db = psnr_db(&labels.no_background_no_noise, &image, &labels.no_noise);
-        Ok(Sample {
+        let sample = Sample {
             index,
             grid,
             image,
@@ -238,7 +250,9 @@ impl Generator {
                 peak_electrons,
             },
             labels,
-        })
+        };
+        let Truth { spots, labelled, unlabelled, .. } = truth;
+        Ok(Rendered { sample, spectrum, scale, beneath, tone, columns, spots, labelled, unlabelled })
     }
 
     fn choose_structure(&self, rng: &mut SampleRng) -> usize {
@@ -285,9 +299,8 @@ impl Generator {
         let pixel_area = grid.pixel_x_angstrom * grid.pixel_y_angstrom;
         let strengths: Vec<f64> = columns.iter().map(|column| model.column_intensity(column)).collect();
         let brightest = strengths.iter().fold(0.0_f64, |a, b| a.max(*b));
-        let mut truth =
-            Truth { spots: Vec::new(), all_spots: Vec::new(), columns: Vec::new(), ignored: Vec::new() };
-        for (column, strength) in columns.iter().zip(&strengths) {
+        let mut truth = Truth::default();
+        for (index, (column, strength)) in columns.iter().zip(&strengths).enumerate() {
             let (x, y) = grid.to_pixels(column.x, column.y);
             let spot = Spot { x, y, intensity: strength * scale / pixel_area };
             truth.all_spots.push(spot);
@@ -299,9 +312,11 @@ impl Generator {
                 truth.spots.push(spot);
                 if inside {
                     truth.columns.push(TruthColumn { x, y, intensity: spot.intensity });
+                    truth.labelled.push(index);
                 }
             } else if inside {
                 truth.ignored.push(UnlabelledColumn { x, y, contrast: strength / brightest });
+                truth.unlabelled.push(index);
             }
         }
         truth
@@ -318,11 +333,54 @@ pub(crate) struct Scene<'a> {
     pub specimen: Specimen,
 }
 
+#[derive(Default)]
 struct Truth {
     spots: Vec<Spot>,
     all_spots: Vec<Spot>,
     columns: Vec<TruthColumn>,
     ignored: Vec<UnlabelledColumn>,
+    /// Which of the specimen's columns `columns` are.
+    labelled: Vec<usize>,
+    /// Which of them `ignored` are.
+    unlabelled: Vec<usize>,
+}
+
+/// A sample and what it was made from.
+struct Rendered {
+    sample: Sample,
+    spectrum: Spectrum,
+    scale: f32,
+    beneath: Array2<f32>,
+    tone: Option<Tone>,
+    columns: Vec<Column>,
+    spots: Vec<Spot>,
+    labelled: Vec<usize>,
+    unlabelled: Vec<usize>,
+}
+
+impl Rendered {
+    fn complete(self) -> FullSample {
+        let grid = &self.sample.grid;
+        let mut bare = self.spectrum.image(&grid.doubled(), None);
+        bare.mapv_inplace(|v| (v * self.scale).max(0.0));
+        let beneath = double(&self.beneath);
+        let mut no_noise = &bare + &beneath;
+        if let Some(tone) = &self.tone {
+            bare.zip_mut_with(&beneath, |v, b| *v = tone.apply(*v + b) - tone.apply(*b));
+            no_noise.mapv_inplace(|v| tone.apply(v));
+        }
+        let small_radius_px = SMALL_RADIUS * self.sample.radius_px;
+        let species = |which: &[usize]| which.iter().map(|i| self.columns[*i].species.clone()).collect();
+        FullSample {
+            no_noise_2x: no_noise,
+            no_background_no_noise_2x: bare,
+            small_circular_mask: circular_mask(&self.spots, small_radius_px, grid),
+            small_radius_px,
+            species: species(&self.labelled),
+            ignored_species: species(&self.unlabelled),
+            sample: self.sample,
+        }
+    }
 }
 
 impl Truth {

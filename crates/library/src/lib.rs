@@ -28,5 +28,5 @@ pub use recipe::{
     BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, LabelRecipe, OpticsRecipe, Recipe,
     ScanRecipe, StructureRecipe, recipe_names,
 };
-pub use sample::{Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};
+pub use sample::{FullSample, Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};
 pub use single::ColumnImage;
