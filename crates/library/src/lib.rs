@@ -18,6 +18,7 @@ mod single;
 mod specimen;
 mod text;
 
+pub use adatom_crystal::Element;
 pub use composition::{BlockRecipe, Composition, CompositionRecipe, Place};
 pub use disorder::DisorderRecipe;
 pub use draw::Draw;

@@ -3,7 +3,7 @@ use adatom_crystal::Element;
 use adatom_imaging::{BackgroundKind, Dose, Grid, ScanNoise};
 use adatom_optics::{Probe, Scattering};
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A labelled image.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ pub struct UnlabelledColumn {
 }
 
 /// What was drawn for a sample.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleSettings {
     /// Material by name.
     pub material: String,
