@@ -1,5 +1,6 @@
 use crate::encode::Files;
 use crate::journal::{Journal, digest};
+use crate::manifest::PARTIAL;
 use crate::store::{SHARD, Store};
 use crate::{ArchiveError, Depth, Label, Layout, Manifest, truth};
 use adatom_library::Generator;
@@ -154,8 +155,9 @@ impl Build<'_> {
         let refuse = |message: String| Err(ArchiveError::content(folder, message));
         let Some(found) = Manifest::read(folder)? else {
             match fs::read_dir(folder) {
-                Ok(mut entries) => {
-                    if entries.next().is_some() {
+                Ok(entries) => {
+                    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+                    if names.into_iter().any(|name| name != PARTIAL) {
                         return refuse("a folder with other files; give a new or empty one".to_owned());
                     }
                 }

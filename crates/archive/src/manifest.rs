@@ -1,13 +1,14 @@
 use crate::{ArchiveError, Depth, Label};
-use adatom_formats::write_atomically;
 use adatom_library::Recipe;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The file that says what a library is.
 const NAME: &str = "library.json";
+/// The same while it is written: always by this name, so that a build after a kill takes it over.
+pub(crate) const PARTIAL: &str = ".library.json.partial";
 
 /// How samples lie in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,13 @@ impl Manifest {
         let path = Self::path(folder);
         let text =
             serde_json::to_string_pretty(self).map_err(|error| ArchiveError::io(&path)(error.into()))?;
-        Ok(write_atomically(&path, |file| writeln!(file, "{text}"))?)
+        let partial = folder.join(PARTIAL);
+        File::create(&partial)
+            .and_then(|mut file| {
+                writeln!(file, "{text}")?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(ArchiveError::io(&path))
     }
 }
