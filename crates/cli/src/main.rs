@@ -4,6 +4,7 @@
 mod arguments;
 mod commands;
 mod files;
+mod library;
 mod measure;
 mod training;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Recipe { command: arguments::RecipeCommand::Check(options) } => {
             commands::recipe_check(&options)
         }
+        Command::Library { command } => library::library(&command),
         Command::Info(options) => files::info(&options),
         Command::Convert(options) => files::convert(&options),
     };

@@ -1,4 +1,4 @@
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::Array2;
 
 /// Weights of four neighbours a quarter of a pixel beyond the second: cubic convolution with a = −½ (Keys, IEEE
 /// Trans. Acoust. 29, 1153, 1981), exact for parabolas.
@@ -7,27 +7,30 @@ const QUARTER: [f32; 4] = [-0.070_312_5, 0.867_187_5, 0.226_562_5, -0.023_437_5]
 /// A smooth image at half its pixel size over the same field, so that pixel (2, 2) lies at 0.75 px. Meant for
 /// backgrounds: of a wave of n pixels it keeps all but (π/2n)³ or so of the height.
 pub fn double(image: &Array2<f32>) -> Array2<f32> {
-    along(&along(image, Axis(1)), Axis(0))
-}
-
-fn along(image: &Array2<f32>, axis: Axis) -> Array2<f32> {
-    let mut size = image.raw_dim();
-    size[axis.index()] *= 2;
-    let mut fine = Array2::zeros(size);
-    let count = image.len_of(axis);
-    for at in 0..count {
-        for (side, half) in [-1, 1].into_iter().zip(0..) {
-            let neighbours = [-side, 0, side, 2 * side].map(|step| beyond(count, at as isize + step));
-            let mut slice = fine.index_axis_mut(axis, 2 * at + half);
-            for (terms, weight) in neighbours.into_iter().zip(QUARTER) {
-                for (index, part) in terms {
-                    let from: ArrayView1<'_, f32> = image.index_axis(axis, index);
-                    slice.scaled_add(weight * part, &from);
-                }
+    let (rows, columns) = image.dim();
+    let mut wide = Array2::<f32>::zeros((rows, 2 * columns));
+    let mut padded = vec![0.0; columns + 4];
+    for (row, mut fine) in image.rows().into_iter().zip(wide.rows_mut()) {
+        for (at, value) in (-2..).zip(&mut padded) {
+            *value = beyond(columns, at).into_iter().map(|(index, part)| part * row[index]).sum();
+        }
+        for (at, around) in padded.windows(5).enumerate() {
+            let sum = |order: [usize; 4]| order.iter().zip(QUARTER).map(|(i, w)| around[*i] * w).sum::<f32>();
+            fine[2 * at] = sum([3, 2, 1, 0]);
+            fine[2 * at + 1] = sum([1, 2, 3, 4]);
+        }
+    }
+    let mut both = Array2::zeros((2 * rows, 2 * columns));
+    for (at, mut fine) in both.rows_mut().into_iter().enumerate() {
+        let side = if at % 2 == 0 { -1 } else { 1 };
+        for (step, weight) in [-side, 0, side, 2 * side].into_iter().zip(QUARTER) {
+            let terms = beyond(rows, (at / 2) as isize + step);
+            for (index, part) in terms.into_iter().filter(|term| term.1 != 0.0) {
+                fine.scaled_add(weight * part, &wide.row(index));
             }
         }
     }
-    fine
+    both
 }
 
 /// A pixel as a sum of pixels that exist: outside, the parabola through the last three goes on.
