@@ -1,4 +1,5 @@
 use adatom_analysis::AnalysisError;
+use adatom_archive::ArchiveError;
 use adatom_formats::FormatError;
 use adatom_library::LibraryError;
 use adatom_network::NetworkError;
@@ -14,6 +15,9 @@ pub enum Error {
     /// A recipe or a structure that can't be used.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// A library on disk that can't be built or read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// Weights, a setting or a computation of the network.
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -1,79 +1,15 @@
 use crate::Error;
 use crate::canvas::{Canvas, WHITE};
-use adatom_formats::{
-    OutputFolder, PixelSize, write_atomically, write_png_gray8, write_png_rgb8, write_tiff_u16,
-};
+use adatom_formats::{PixelSize, write_png_rgb8, write_tiff_u16};
 use adatom_library::Generator;
 use adatom_network::Task;
 use ndarray::{Array2, s};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Pixels between the pictures of a contact sheet.
 const GAP: usize = 6;
 /// Pixels of a contact sheet at most.
 const MAX_SHEET_PIXELS: usize = 200_000_000;
-
-/// Writes samples `1..=count` as 8-bit PNG, `image/NNNNN.png` and one folder a label, laid out as
-/// the published library; `samples.json` holds their settings and columns. Image and restored
-/// images share one grey scale, so that they stay comparable; the superresolution image, whose
-/// peaks are higher, has its own.
-///
-/// # Errors
-/// When a sample can't be made or the folder can't be written.
-pub fn write_library(
-    generator: &Generator,
-    count: u64,
-    folder: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> Result<PathBuf, Error> {
-    let output = OutputFolder::create(folder)?;
-    let create = |name: &str| {
-        let path = output.path().join(name);
-        std::fs::create_dir(&path).map(|()| path.clone()).map_err(|e| Error::io(path, e))
-    };
-    let images = create("image")?;
-    let labels =
-        Task::ALL.iter().map(|task| Ok((*task, create(task.name())?))).collect::<Result<Vec<_>, Error>>()?;
-    let mut samples = Vec::new();
-    for index in 1..=count {
-        let sample = generator.sample(index)?;
-        let name = format!("{index:05}.png");
-        let (low, high) = range(&sample.image);
-        write_png_gray8(&images.join(&name), &grey(&sample.image, low, high))?;
-        for (task, folder) in &labels {
-            let label = task.label(&sample);
-            let (low, high) = match task {
-                Task::NoNoise => (low, high),
-                Task::NoBackgroundNoNoise => (0.0, high - low),
-                Task::CircularMask | Task::GaussianMask => (0.0, 1.0),
-                Task::Superresolution => (0.0, range(label).1),
-            };
-            write_png_gray8(&folder.join(&name), &grey(label, low, high))?;
-        }
-        samples.push(serde_json::json!({
-            "id": format!("{index:05}"),
-            "settings": sample.settings,
-            "psnr_db": sample.psnr_db,
-            "pixel_angstrom": sample.grid.pixel_x_angstrom,
-            "radius_px": sample.radius_px,
-            "columns": sample.columns,
-        }));
-        progress(index);
-    }
-    let text = serde_json::to_string_pretty(&samples).unwrap_or_default();
-    write_atomically(&output.path().join("samples.json"), |file| writeln!(file, "{text}"))?;
-    // The mark by which a later run knows that the folder may be replaced.
-    let report = serde_json::json!({
-        "program": concat!("adatom ", env!("CARGO_PKG_VERSION")),
-        "recipe": generator.recipe(),
-        "recipe_sha256": generator.recipe().hash(),
-        "seed": generator.seed(),
-        "count": count,
-    });
-    let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-    write_atomically(&output.path().join("report.json"), |file| writeln!(file, "{text}"))?;
-    Ok(output.commit()?)
-}
 
 /// Writes samples with their five labels as one picture, a sample a row.
 ///

@@ -36,6 +36,11 @@ pub enum Command {
     Adapt(Adapt),
     /// Make labelled samples of a recipe
     Simulate(Simulate),
+    /// Build, check and look at libraries of labelled samples on disk
+    Library {
+        #[command(subcommand)]
+        command: LibraryCommand,
+    },
     /// Look into recipes
     Recipe {
         #[command(subcommand)]
@@ -483,7 +488,7 @@ pub struct Simulate {
     /// Number of samples
     #[arg(long, default_value_t = 12)]
     pub count: u64,
-    /// Write images and labels as a library into this folder
+    /// Write the samples 1 to COUNT as a library into this folder, as library build does
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Write a contact sheet to this PNG
@@ -495,6 +500,126 @@ pub struct Simulate {
     /// The sample that --tiff writes
     #[arg(long, default_value_t = 1)]
     pub index: u64,
+}
+
+#[derive(Subcommand)]
+pub enum LibraryCommand {
+    /// Write the samples of a recipe, all or a range of them
+    Build(LibraryBuild),
+    /// Join the parts of a library that were built by --range
+    Merge(LibraryMerge),
+    /// Check counts, hashes and that the labels agree
+    Verify(LibraryVerify),
+    /// Tell what a library is
+    Info(LibraryInfo),
+    /// Draw the images of samples spread over a library
+    Sheet(LibrarySheet),
+    /// Draw one sample with all its labels
+    Show(LibraryShow),
+    /// Make a library of a folder such as a download of TEMImageNet; only adds library.json and samples.jsonl
+    Import(LibraryImport),
+}
+
+#[derive(Args)]
+pub struct LibraryBuild {
+    /// Built-in recipe or TOML file
+    pub recipe: String,
+    /// Folder of the library
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Seed of the samples
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Numbers of the first and the last sample [default: all of an enumerated recipe]
+    #[arg(long, value_name = "A..B")]
+    pub range: Option<String>,
+    /// What is kept of each sample, by the published library's names [default: all]
+    #[arg(long, value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// A folder a label as the published library, or tar shards of 1000 samples
+    #[arg(long, value_enum, default_value = "temimagenet")]
+    pub format: Layout,
+    /// Bits of the images: PNG, or float TIFF
+    #[arg(long, value_enum, default_value = "8")]
+    pub depth: Depth,
+    /// Threads [default: one a processor]
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Go on with a build that was stopped or killed
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Layout {
+    Temimagenet,
+    Webdataset,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Depth {
+    #[value(name = "8")]
+    Eight,
+    #[value(name = "16")]
+    Sixteen,
+    Float,
+}
+
+#[derive(Args)]
+pub struct LibraryMerge {
+    /// Folders of the parts
+    #[arg(required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Folder of the whole library
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+#[derive(Args)]
+pub struct LibraryVerify {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// Threads [default: one a processor]
+    #[arg(long)]
+    pub jobs: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct LibraryInfo {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct LibrarySheet {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// The picture
+    #[arg(short, long, value_name = "PNG")]
+    pub output: PathBuf,
+    /// Number of samples
+    #[arg(long, default_value_t = 64)]
+    pub count: usize,
+}
+
+#[derive(Args)]
+pub struct LibraryShow {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// Number of the sample
+    pub id: u64,
+    /// The picture [default: NNNNN.png, here]
+    #[arg(short, long, value_name = "PNG")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct LibraryImport {
+    /// Folder with image/00001.png and so on
+    pub folder: PathBuf,
 }
 
 #[derive(Subcommand)]

@@ -2,9 +2,11 @@
 
 use crate::arguments as args;
 use crate::files::open_usable;
+use crate::library;
 use adatom::{
     AdaptRequest, Error, FitOptions, LoadedModel, Localiser, LocateSettings, Model, Progress, Scale,
 };
+use adatom_archive::{Build, Depth, Label, Layout};
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, Recipe};
 use adatom_locate::{NoiseModel, Sampling, Shape};
@@ -367,30 +369,62 @@ pub fn simulate(options: &args::Simulate) -> Done {
         say(&format!("sample {}: {} ({columns} columns)", options.index, file.display()));
     }
     if let Some(folder) = &options.output {
-        let mut bar = Bar::new("simulating");
-        let count = options.count;
-        let folder = adatom::write_library(&generator, count, folder, &mut |done| {
-            bar.show(done as f64 / count as f64)
+        library::write(&Build {
+            generator: &generator,
+            folder,
+            range: 1..=options.count,
+            labels: Label::ALL.to_vec(),
+            layout: Layout::Temimagenet,
+            depth: Depth::Eight,
+            jobs: library::threads(None),
+            resume: false,
         })?;
-        bar.clear();
-        say(&format!("{count} samples: {}", folder.display()));
     }
     Ok(())
 }
 
 pub fn recipe_check(options: &args::RecipeCheck) -> Done {
-    let recipe = Recipe::open(&options.recipe)?;
-    // Crystals and optics are read, and a sample made: what the text alone does not show.
+    let recipe = match Recipe::open_checking_all(&options.recipe) {
+        Ok(recipe) => recipe,
+        Err(mut errors) => {
+            // The last one is said as every error is.
+            let last = errors.pop().map_or_else(String::new, |error| error.to_string());
+            for error in &errors {
+                eprintln!("adatom: {error}");
+            }
+            return Err(Failure::usage(last));
+        }
+    };
+    // Crystals and optics are read, and samples made: what the text alone does not show.
     let generator = Generator::new(recipe, 0)?;
-    generator.sample(0)?;
     let recipe = generator.recipe();
-    let value = json!({ "valid": true, "sha256": recipe.hash(), "resolved": recipe });
+    let composition = recipe.composition();
+    let count = composition.as_ref().map_or(1000, |composition| composition.count());
+    let cost = adatom_archive::estimate(&generator, count, &Label::ALL, Depth::Eight)?;
+    let threads = library::threads(None);
+    let (bytes, seconds) = (cost.bytes * count as f64, cost.seconds * count as f64 / threads as f64);
+    let value = json!({
+        "valid": true,
+        "sha256": recipe.hash(),
+        "enumerated": composition.is_some(),
+        "count": composition.as_ref().map(|composition| composition.count()),
+        "bytes_per_sample": cost.bytes,
+        "thread_seconds_per_sample": cost.seconds,
+        "resolved": recipe,
+    });
     if options.json {
         say_json(&value);
-    } else {
-        say(&format!("recipe {} is valid, SHA-256 of its resolved form {}", recipe.name, recipe.hash()));
-        say_json(&value["resolved"]);
+        return Ok(());
     }
+    say(&format!("recipe {} is valid, SHA-256 of its resolved form {}", recipe.name, recipe.hash()));
+    let samples =
+        if composition.is_some() { format!("{count} samples") } else { "samples are drawn; 1000".to_owned() };
+    say(&format!(
+        "{samples}: {} with all labels as 8-bit PNG, about {} on {threads} threads",
+        library::size(bytes),
+        library::duration(seconds)
+    ));
+    say_json(&value["resolved"]);
     Ok(())
 }
 
@@ -406,16 +440,26 @@ impl Bar {
         Self { name, visible: std::io::stderr().is_terminal(), shown: None }
     }
 
+    /// Whether anybody sees it.
+    pub fn is_visible(&self) -> bool {
+        self.visible
+    }
+
     pub fn show(&mut self, part: f64) {
+        self.show_with(part, String::new);
+    }
+
+    /// Also shows what `more` returns.
+    pub fn show_with(&mut self, part: f64, more: impl FnOnce() -> String) {
         if self.visible && self.shown.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
             self.shown = Some(Instant::now());
-            let _ = write!(std::io::stderr(), "\r{} {:3.0} %", self.name, 100.0 * part);
+            let _ = write!(std::io::stderr(), "\r{} {:3.0} % {:60}", self.name, 100.0 * part, more());
         }
     }
 
     pub fn clear(&mut self) {
         if self.shown.is_some() {
-            let _ = write!(std::io::stderr(), "\r{:40}\r", "");
+            let _ = write!(std::io::stderr(), "\r{:80}\r", "");
         }
     }
 }

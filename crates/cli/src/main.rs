@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod figures;
 mod files;
+mod library;
 mod measure;
 mod plan;
 mod training;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Recipe { command: arguments::RecipeCommand::Check(options) } => {
             commands::recipe_check(&options)
         }
+        Command::Library { command } => library::library(&command),
         Command::Info(options) => files::info(&options),
         Command::Convert(options) => files::convert(&options),
     };

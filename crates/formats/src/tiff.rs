@@ -19,7 +19,7 @@ use crate::raster::file_stem;
 use crate::reader::Reader;
 use crate::signal::{Axis, Kind, Signal};
 use directory::{Directory, Form};
-pub use encode::{write_tiff, write_tiff_u16};
+pub use encode::{encode_tiff, write_tiff, write_tiff_u16};
 use page::Page;
 
 /// The TIFF format, BigTIFF included.

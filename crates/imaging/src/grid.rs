@@ -27,6 +27,17 @@ impl Grid {
         Ok(Self { width, height, pixel_x_angstrom: pixel_angstrom, pixel_y_angstrom: pixel_angstrom })
     }
 
+    /// The same field with pixels of half the size.
+    #[must_use]
+    pub fn doubled(&self) -> Self {
+        Self {
+            width: 2 * self.width,
+            height: 2 * self.height,
+            pixel_x_angstrom: 0.5 * self.pixel_x_angstrom,
+            pixel_y_angstrom: 0.5 * self.pixel_y_angstrom,
+        }
+    }
+
     /// Extent in x \[Å\], from the left edge of the first pixel to the right edge of the last.
     pub fn width_angstrom(&self) -> f64 {
         self.width as f64 * self.pixel_x_angstrom

@@ -7,6 +7,7 @@
 
 mod background;
 mod dose;
+mod double;
 mod error;
 mod grid;
 mod labels;
@@ -17,6 +18,7 @@ mod single;
 
 pub use background::{Background, BackgroundKind};
 pub use dose::{Detector, Dose, expose, poisson};
+pub use double::double;
 pub use error::ImagingError;
 pub use grid::Grid;
 pub use labels::{Spot, circular_mask, gaussian_mask, superresolution};

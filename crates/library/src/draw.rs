@@ -33,6 +33,15 @@ impl Draw {
         }
     }
 
+    /// All values that can be drawn, if they can be listed.
+    pub fn values(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::Fixed(value) => Some(vec![*value]),
+            Self::OneOf(values) => Some(values.clone()),
+            Self::Range { .. } => None,
+        }
+    }
+
     /// Smallest and largest value that can be drawn.
     pub fn bounds(&self) -> (f64, f64) {
         match self {

@@ -17,10 +17,12 @@ pub enum LibraryError {
         message: String,
     },
     /// A value that reads well but makes no sense.
-    #[error("recipe {recipe}, {key}: {message}")]
+    #[error("recipe {recipe}, {}{key}: {message}", line.map_or(String::new(), |line| format!("line {line}, ")))]
     Value {
-        /// The recipe's name.
+        /// The recipe's name or file.
         recipe: String,
+        /// Line of the text, from 1, where it is known.
+        line: Option<usize>,
         /// The key, as a dotted path.
         key: String,
         /// What was found and what would be right.

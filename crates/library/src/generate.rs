@@ -2,13 +2,13 @@ use crate::materials::material_text;
 use crate::recipe::hex;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
-    Labels, LibraryError, OpticsRecipe, Recipe, Sample, SampleSettings, TruthColumn, UnlabelledColumn,
-    psnr_db,
+    Composition, FullSample, Labels, LibraryError, OpticsRecipe, Place, Recipe, Sample, SampleSettings,
+    TruthColumn, UnlabelledColumn, psnr_db,
 };
 use adatom_crystal::{Column, Element, Field};
 use adatom_imaging::{
-    Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spot, circular_mask,
-    expose, gaussian_mask, superresolution,
+    Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spectrum, Spot,
+    circular_mask, double, expose, gaussian_mask, superresolution,
 };
 use adatom_optics::{Aberrations, Probe};
 use ndarray::Array2;
@@ -16,6 +16,10 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
 use std::sync::Arc;
+
+/// Radius of the small circular mask over that of the circular mask. The paper doesn't say what theirs is, and
+/// the published library has none.
+const SMALL_RADIUS: f64 = 0.5;
 
 /// A recipe with its crystals read and its optics computed, ready to render samples.
 pub struct Generator {
@@ -25,6 +29,7 @@ pub struct Generator {
     omitted: BTreeSet<Element>,
     structures: Vec<Prepared>,
     total_weight: f64,
+    composition: Option<Composition>,
     /// Models whose settings are not drawn anew for each sample, by structure, optics, scattering.
     models: BTreeMap<(usize, usize, usize), Arc<LinearModel>>,
 }
@@ -42,6 +47,7 @@ impl Generator {
             .map(|symbol| {
                 Element::from_symbol(symbol).map_err(|_| LibraryError::Value {
                     recipe: recipe.name.clone(),
+                    line: None,
                     key: "labels.unlabelled_elements".to_owned(),
                     message: format!("{symbol} is no element"),
                 })
@@ -50,9 +56,10 @@ impl Generator {
         let mut structures = Vec::new();
         let mut models = BTreeMap::new();
         let mut identity = Sha256::new_with_prefix(recipe.hash());
-        for structure in &recipe.structure {
+        let composition = recipe.composition();
+        for (index, structure) in recipe.structure.iter().enumerate() {
             identity.update(material_text(&structure.material)?.as_bytes());
-            let prepared = prepare(structure, &recipe, &omitted)?;
+            let prepared = prepare(index, &recipe, composition.as_ref(), &omitted)?;
             for &optics in &prepared.optics {
                 for (scattering, object) in recipe.scattering.iter().enumerate() {
                     // Drawn optics are tried once, so that a bad setting shows before the first sample.
@@ -63,7 +70,7 @@ impl Generator {
                         .and_then(|probe| LinearModel::new(probe, object, prepared.elements.iter().copied()))
                         .map_err(|source| LibraryError::Imaging { structure: prepared.title(), source })?;
                     if fixed {
-                        models.insert((structures.len(), optics, scattering), Arc::new(model));
+                        models.insert((index, optics, scattering), Arc::new(model));
                     }
                 }
             }
@@ -71,7 +78,7 @@ impl Generator {
         }
         let total_weight = structures.iter().map(|s| s.recipe.weight).sum();
         let identity = hex(&identity.finalize());
-        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, models })
+        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, composition, models })
     }
 
     /// SHA-256 of the resolved recipe and of the crystals' files: with the seed it decides every
@@ -95,7 +102,15 @@ impl Generator {
     /// # Errors
     /// When the recipe asks for a geometry or a probe that can't be computed.
     pub fn sample(&self, index: u64) -> Result<Sample, LibraryError> {
-        self.render(index, None, [0.0; 2])
+        Ok(self.render(index, None, [0.0; 2])?.sample)
+    }
+
+    /// Renders sample `index` with everything that a library on disk keeps of it.
+    ///
+    /// # Errors
+    /// As for [`Self::sample`].
+    pub fn full_sample(&self, index: u64) -> Result<FullSample, LibraryError> {
+        Ok(self.render(index, None, [0.0; 2])?.complete())
     }
 
     /// Renders sample `index` with as many electrons as put its shot noise alone at a PSNR, 20 log₁₀ of the
@@ -105,7 +120,7 @@ impl Generator {
     /// # Errors
     /// As for [`Self::sample`].
     pub fn sample_at(&self, index: u64, shot_psnr_db: f64) -> Result<Sample, LibraryError> {
-        self.render(index, Some(shot_psnr_db), [0.0; 2])
+        Ok(self.render(index, Some(shot_psnr_db), [0.0; 2])?.sample)
     }
 
     /// [`Self::sample_at`] with the specimen moved by `shift_px` to the right and downwards, exactly, and other
@@ -119,17 +134,19 @@ impl Generator {
         shot_psnr_db: f64,
         shift_px: [f64; 2],
     ) -> Result<Sample, LibraryError> {
-        self.render(index, Some(shot_psnr_db), shift_px)
+        Ok(self.render(index, Some(shot_psnr_db), shift_px)?.sample)
     }
 
     /// What stands under the beam in sample `index`: the first numbers of its stream.
-    pub(crate) fn scene(&self, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
+    pub(crate) fn scene(&self, index: u64, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
         let recipe = &self.recipe;
-        let which = self.choose_structure(rng);
+        let place = self.composition.as_ref().map(|composition| composition.place(index));
+        let which = place.map_or_else(|| self.choose_structure(rng), |place| place.structure);
         let structure = &self.structures[which];
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
         let geometry = |source| LibraryError::Crystal { structure: structure.title(), source };
-        let optics = structure.optics[rng.index(structure.optics.len())];
+        let optics =
+            place.map_or_else(|| structure.optics[rng.index(structure.optics.len())], |place| place.optics);
         let scattering = rng.index(recipe.scattering.len());
         let model = match self.models.get(&(which, optics, scattering)) {
             Some(model) => Arc::clone(model),
@@ -141,8 +158,9 @@ impl Generator {
             }
         };
         let (cell, nearest) = structure.cell(rng);
-        let grid = self.draw_grid(nearest, rng).map_err(imaging)?;
-        let rotation_deg = recipe.image.rotation_deg.value(rng);
+        let grid = self.draw_grid(place.as_ref(), nearest, rng).map_err(imaging)?;
+        let rotation_deg =
+            place.map_or_else(|| recipe.image.rotation_deg.value(rng), |place| place.rotation_deg);
         let field = Field {
             width: grid.width_angstrom(),
             height: grid.height_angstrom(),
@@ -159,11 +177,11 @@ impl Generator {
         index: u64,
         shot_psnr_db: Option<f64>,
         shift_px: [f64; 2],
-    ) -> Result<Sample, LibraryError> {
+    ) -> Result<Rendered, LibraryError> {
         let mut rng = SampleRng::new(self.seed, index);
         let rng = &mut rng;
         let recipe = &self.recipe;
-        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(rng)?;
+        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(index, rng)?;
         let Specimen { mut columns, mut support } = specimen;
         for column in columns.iter_mut().chain(&mut support) {
             column.x += shift_px[0] * grid.pixel_x_angstrom;
@@ -212,8 +230,8 @@ impl Generator {
         let mut no_noise = no_noise;
         let gamma = recipe.detector.gamma.value(rng);
         let ceiling = recipe.detector.saturation.value(rng);
-        if gamma != 1.0 || ceiling < 1.0 {
-            let tone = Tone::new(gamma, ceiling, &no_noise);
+        let tone = (gamma != 1.0 || ceiling < 1.0).then(|| Tone::new(gamma, ceiling, &no_noise));
+        if let Some(tone) = &tone {
             image.mapv_inplace(|v| tone.apply(v));
             let linear = ideal.clone();
             ideal.zip_mut_with(&beneath, |v, b| *v = tone.apply(*v + b) - tone.apply(*b));
@@ -232,7 +250,7 @@ impl Generator {
             no_background_no_noise: ideal,
         };
         let psnr_db = psnr_db(&labels.no_background_no_noise, &image, &labels.no_noise);
-        Ok(Sample {
+        let sample = Sample {
             index,
             grid,
             image,
@@ -255,7 +273,9 @@ impl Generator {
                 peak_electrons,
             },
             labels,
-        })
+        };
+        let Truth { spots, labelled, unlabelled, .. } = truth;
+        Ok(Rendered { sample, spectrum, scale, beneath, tone, columns, spots, labelled, unlabelled })
     }
 
     fn choose_structure(&self, rng: &mut SampleRng) -> usize {
@@ -269,12 +289,18 @@ impl Generator {
         self.structures.len() - 1
     }
 
-    fn draw_grid(&self, nearest_angstrom: f64, rng: &mut SampleRng) -> Result<Grid, ImagingError> {
+    fn draw_grid(
+        &self,
+        place: Option<&Place>,
+        nearest_angstrom: f64,
+        rng: &mut SampleRng,
+    ) -> Result<Grid, ImagingError> {
         let image = &self.recipe.image;
-        let pixel = match (&image.field_of_view_angstrom, &image.nearest_distance_px) {
-            (Some(field), _) => field.value(rng) / image.width as f64,
-            (None, Some(distance)) => nearest_angstrom / distance.value(rng),
-            (None, None) => 0.1,
+        let pixel = match (place, &image.field_of_view_angstrom, &image.nearest_distance_px) {
+            (Some(place), ..) => place.field_of_view_angstrom / image.width as f64,
+            (None, Some(field), _) => field.value(rng) / image.width as f64,
+            (None, None, Some(distance)) => nearest_angstrom / distance.value(rng),
+            (None, None, None) => 0.1,
         };
         Grid::new(image.width, image.height, pixel)
     }
@@ -296,9 +322,8 @@ impl Generator {
         let pixel_area = grid.pixel_x_angstrom * grid.pixel_y_angstrom;
         let strengths: Vec<f64> = columns.iter().map(|column| model.column_intensity(column)).collect();
         let brightest = strengths.iter().fold(0.0_f64, |a, b| a.max(*b));
-        let mut truth =
-            Truth { spots: Vec::new(), all_spots: Vec::new(), columns: Vec::new(), ignored: Vec::new() };
-        for (column, strength) in columns.iter().zip(&strengths) {
+        let mut truth = Truth::default();
+        for (index, (column, strength)) in columns.iter().zip(&strengths).enumerate() {
             let (x, y) = grid.to_pixels(column.x, column.y);
             let spot = Spot { x, y, intensity: strength * scale / pixel_area };
             truth.all_spots.push(spot);
@@ -315,9 +340,11 @@ impl Generator {
                         intensity: spot.intensity,
                         atoms: column.atoms(),
                     });
+                    truth.labelled.push(index);
                 }
             } else if inside {
                 truth.ignored.push(UnlabelledColumn { x, y, contrast: strength / brightest });
+                truth.unlabelled.push(index);
             }
         }
         truth
@@ -334,11 +361,54 @@ pub(crate) struct Scene<'a> {
     pub specimen: Specimen,
 }
 
+#[derive(Default)]
 struct Truth {
     spots: Vec<Spot>,
     all_spots: Vec<Spot>,
     columns: Vec<TruthColumn>,
     ignored: Vec<UnlabelledColumn>,
+    /// Which of the specimen's columns `columns` are.
+    labelled: Vec<usize>,
+    /// Which of them `ignored` are.
+    unlabelled: Vec<usize>,
+}
+
+/// A sample and what it was made from.
+struct Rendered {
+    sample: Sample,
+    spectrum: Spectrum,
+    scale: f32,
+    beneath: Array2<f32>,
+    tone: Option<Tone>,
+    columns: Vec<Column>,
+    spots: Vec<Spot>,
+    labelled: Vec<usize>,
+    unlabelled: Vec<usize>,
+}
+
+impl Rendered {
+    fn complete(self) -> FullSample {
+        let grid = &self.sample.grid;
+        let mut bare = self.spectrum.image(&grid.doubled(), None);
+        bare.mapv_inplace(|v| (v * self.scale).max(0.0));
+        let beneath = double(&self.beneath);
+        let mut no_noise = &bare + &beneath;
+        if let Some(tone) = &self.tone {
+            bare.zip_mut_with(&beneath, |v, b| *v = tone.apply(*v + b) - tone.apply(*b));
+            no_noise.mapv_inplace(|v| tone.apply(v));
+        }
+        let small_radius_px = SMALL_RADIUS * self.sample.radius_px;
+        let species = |which: &[usize]| which.iter().map(|i| self.columns[*i].species.clone()).collect();
+        FullSample {
+            no_noise_2x: no_noise,
+            no_background_no_noise_2x: bare,
+            small_circular_mask: circular_mask(&self.spots, small_radius_px, grid),
+            small_radius_px,
+            species: species(&self.labelled),
+            ignored_species: species(&self.unlabelled),
+            sample: self.sample,
+        }
+    }
 }
 
 impl Truth {

@@ -5,6 +5,7 @@
 //! renders any [`Sample`] on any thread in any order.
 
 mod check;
+mod composition;
 mod disorder;
 mod draw;
 mod error;
@@ -15,7 +16,10 @@ mod recipe;
 mod sample;
 mod single;
 mod specimen;
+mod text;
 
+pub use adatom_crystal::Element;
+pub use composition::{BlockRecipe, Composition, CompositionRecipe, Place};
 pub use disorder::DisorderRecipe;
 pub use draw::Draw;
 pub use error::LibraryError;
@@ -25,4 +29,4 @@ pub use recipe::{
     BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, LabelRecipe, OpticsRecipe, Recipe,
     ScanRecipe, StructureRecipe, recipe_names,
 };
-pub use sample::{Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};
+pub use sample::{FullSample, Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};

@@ -1,4 +1,5 @@
-use crate::{DisorderRecipe, Draw, LibraryError};
+use crate::text;
+use crate::{CompositionRecipe, DisorderRecipe, Draw, LibraryError};
 use adatom_imaging::BackgroundKind;
 use adatom_optics::Scattering;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use std::path::Path;
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
+    ("temimagenet", include_str!("../../../recipes/temimagenet.toml")),
     ("training", include_str!("../../../recipes/training.toml")),
     ("unseen", include_str!("../../../recipes/unseen.toml")),
 ];
@@ -35,6 +37,9 @@ pub struct Recipe {
     pub optics: Vec<OpticsRecipe>,
     /// What is imaged.
     pub structure: Vec<StructureRecipe>,
+    /// Samples that are enumerated; default none, structures and optics are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub composition: Option<CompositionRecipe>,
     /// What lies under it.
     #[serde(default)]
     pub background: BackgroundRecipe,
@@ -154,6 +159,9 @@ pub enum Form {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StructureRecipe {
+    /// Name by which a composition chooses it; default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// A built-in material or the path of a CIF file.
     pub material: String,
     /// Zone axis, `"110"` or `"1 -1 0"`; default `"001"`.
@@ -266,6 +274,11 @@ pub struct LabelRecipe {
     pub min_contrast: f64,
     /// Atoms closer than this in projection make one column \[Å\].
     pub merge_angstrom: f64,
+}
+
+/// The first of several errors, of which there is at least one.
+fn first(mut errors: Vec<LibraryError>) -> LibraryError {
+    errors.swap_remove(0)
 }
 
 /// Bytes in hexadecimal.
@@ -394,32 +407,36 @@ impl Recipe {
     /// # Errors
     /// When there is neither or its text is wrong: with the line.
     pub fn open(name: &str) -> Result<Self, LibraryError> {
+        Self::open_checking_all(name).map_err(first)
+    }
+
+    /// As [`Recipe::open`], with everything that is wrong: every unknown key and every value that can't
+    /// be used.
+    ///
+    /// # Errors
+    /// At least one.
+    pub fn open_checking_all(name: &str) -> Result<Self, Vec<LibraryError>> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-            return Self::from_toml(text, name);
+            return text::read(text, name);
         }
         let path = Path::new(name);
         if !path.is_file() {
-            return Err(LibraryError::UnknownRecipe {
+            return Err(vec![LibraryError::UnknownRecipe {
                 name: name.to_owned(),
                 known: recipe_names().collect(),
-            });
+            }]);
         }
         let text = std::fs::read_to_string(path)
-            .map_err(|source| LibraryError::Io { path: path.to_owned(), source })?;
-        Self::from_toml(&text, name)
+            .map_err(|source| vec![LibraryError::Io { path: path.to_owned(), source }])?;
+        text::read(&text, name)
     }
 
     /// Reads a recipe from its text; `origin` names it in errors.
     ///
     /// # Errors
-    /// [`LibraryError::Syntax`] with the line, or [`LibraryError::Value`] with the key.
+    /// [`LibraryError::Syntax`] with the line, or [`LibraryError::Value`] with line and key.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, LibraryError> {
-        let recipe: Self = toml::from_str(text).map_err(|error| LibraryError::Syntax {
-            recipe: origin.to_owned(),
-            line: error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1)),
-            message: error.message().replace('\n', " "),
-        })?;
-        recipe.checked(origin)
+        text::read(text, origin).map_err(first)
     }
 
     /// The recipe if all its numbers can be used; `origin` names it in errors.
@@ -427,8 +444,10 @@ impl Recipe {
     /// # Errors
     /// [`LibraryError::Value`] with the key of the first that can't.
     pub fn checked(self, origin: &str) -> Result<Self, LibraryError> {
-        self.check(origin)?;
-        Ok(self)
+        match self.problems().into_iter().next() {
+            None => Ok(self),
+            Some(problem) => Err(problem.error(origin, None)),
+        }
     }
 
     /// SHA-256 of the resolved recipe: its identity.

@@ -1,8 +1,9 @@
 use crate::{BackgroundRecipe, Form};
+use adatom_crystal::Element;
 use adatom_imaging::{BackgroundKind, Dose, Grid, ScanNoise};
 use adatom_optics::{Probe, Scattering};
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A labelled image.
 #[derive(Debug, Clone)]
@@ -26,6 +27,26 @@ pub struct Sample {
     pub psnr_db: f64,
     /// What was drawn.
     pub settings: SampleSettings,
+}
+
+/// A sample with all the labels of the paper's Table 2, and what its columns are made of.
+#[derive(Debug, Clone)]
+pub struct FullSample {
+    /// The sample.
+    pub sample: Sample,
+    /// `no_noise` at half the pixel size: the same field, values and, summed times the area of a pixel,
+    /// intensities. The centre of its pixel (2, 2) lies at 0.75 px in both directions of the image.
+    pub no_noise_2x: Array2<f32>,
+    /// `no_background_no_noise` at half the pixel size.
+    pub no_background_no_noise_2x: Array2<f32>,
+    /// One within the small radius, else zero.
+    pub small_circular_mask: Array2<f32>,
+    /// Radius of the small circular mask, half that of the circular one \[px\].
+    pub small_radius_px: f64,
+    /// Elements of the labelled columns and their numbers of atoms along the beam, in the columns' order.
+    pub species: Vec<Vec<(Element, f64)>>,
+    /// The same of the columns without a label.
+    pub ignored_species: Vec<Vec<(Element, f64)>>,
 }
 
 /// The ground truth of a sample, in the unit of its image.
@@ -68,7 +89,7 @@ pub struct UnlabelledColumn {
 }
 
 /// What was drawn for a sample.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleSettings {
     /// Material by name.
     pub material: String,

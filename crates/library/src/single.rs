@@ -11,7 +11,7 @@ impl Generator {
     /// When the sample can't be made.
     pub fn column_images(&self, index: u64, reach_px: usize) -> Result<Vec<ColumnImage>, LibraryError> {
         let Scene { structure, model, grid, specimen, .. } =
-            self.scene(&mut SampleRng::new(self.seed(), index))?;
+            self.scene(index, &mut SampleRng::new(self.seed(), index))?;
         let all = specimen.columns.iter().chain(&specimen.support);
         let ideal = model.spectrum(all, &grid).image(&grid, None);
         let peak = ideal.iter().fold(0.0_f32, |a, b| a.max(*b)).max(f32::MIN_POSITIVE);

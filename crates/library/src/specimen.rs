@@ -2,7 +2,7 @@
 
 use crate::disorder::{HalfPlane, join};
 use crate::motif::{self, random_cell};
-use crate::{Form, LibraryError, Material, Recipe, StructureRecipe};
+use crate::{Composition, Form, LibraryError, Material, Recipe, StructureRecipe};
 use adatom_crystal::{
     AmorphousSheet, Cluster, Column, Crystal, CrystalError, Element, Facets, Field, ProjectedCell, ZoneAxis,
     amorphous_graphene, cluster, monolayer, nanoparticle, slab,
@@ -205,11 +205,14 @@ fn scattered(field: &Field, per_angstrom2: f64, rng: &mut SampleRng) -> Vec<[f64
         .collect()
 }
 
+/// Prepares structure `index` of a recipe.
 pub(crate) fn prepare(
-    structure: &StructureRecipe,
+    index: usize,
     recipe: &Recipe,
+    composition: Option<&Composition>,
     omitted: &BTreeSet<Element>,
 ) -> Result<Prepared, LibraryError> {
+    let structure = &recipe.structure[index];
     let title = format!("{} [{}]", structure.material, structure.zone);
     let material = Material::open(&structure.material)?;
     let fits = match material {
@@ -220,6 +223,7 @@ pub(crate) fn prepare(
     if !fits {
         return Err(LibraryError::Value {
             recipe: recipe.name.clone(),
+            line: None,
             key: format!("structure {title}.form"),
             message: "amorphous graphene is a monolayer, and a random lattice has neither facets for a particle nor \
                       single atoms"
@@ -252,9 +256,12 @@ pub(crate) fn prepare(
         elements.insert(Element::CARBON);
     }
     let nearest = if structure.form == Form::SingleAtoms { SINGLE_ATOMS_APART } else { nearest };
-    let optics = (0..recipe.optics.len())
-        .filter(|i| structure.optics.is_empty() || structure.optics.contains(&recipe.optics[*i].id))
-        .collect();
+    let optics = match composition {
+        Some(composition) => composition.optics_of(index),
+        None => (0..recipe.optics.len())
+            .filter(|i| structure.optics.is_empty() || structure.optics.contains(&recipe.optics[*i].id))
+            .collect(),
+    };
     Ok(Prepared { recipe: structure.clone(), source, optics, elements, nearest_angstrom: nearest })
 }
 

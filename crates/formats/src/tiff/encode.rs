@@ -22,7 +22,16 @@ const DIRECTORY_AT: u32 = 8;
 /// [`FormatError::Unwritable`] if the file cannot be written, or the image is empty or has more
 /// than 4 GiB.
 pub fn write_tiff(path: &Path, image: &Array2<f32>, pixel_size: Option<PixelSize>) -> Result<()> {
-    write(path, image, pixel_size, Samples { bits: 32, format: 3 }, f64::from, |value| value.to_le_bytes())
+    let bytes = encode_tiff(image, pixel_size).map_err(|error| FormatError::unwritable(path, error))?;
+    write_atomically(path, |file| file.write_all(&bytes))
+}
+
+/// The file of [`write_tiff`] in memory.
+///
+/// # Errors
+/// If the image is empty or has more than 4 GiB.
+pub fn encode_tiff(image: &Array2<f32>, pixel_size: Option<PixelSize>) -> io::Result<Vec<u8>> {
+    encode(image, pixel_size, Samples { bits: 32, format: 3 }, f64::from, |value| value.to_le_bytes())
 }
 
 /// Writes a 16-bit unsigned TIFF, otherwise as [`write_tiff`].
@@ -30,7 +39,10 @@ pub fn write_tiff(path: &Path, image: &Array2<f32>, pixel_size: Option<PixelSize
 /// # Errors
 /// As [`write_tiff`].
 pub fn write_tiff_u16(path: &Path, image: &Array2<u16>, pixel_size: Option<PixelSize>) -> Result<()> {
-    write(path, image, pixel_size, Samples { bits: 16, format: 1 }, f64::from, |value| value.to_le_bytes())
+    let bytes =
+        encode(image, pixel_size, Samples { bits: 16, format: 1 }, f64::from, |value| value.to_le_bytes())
+            .map_err(|error| FormatError::unwritable(path, error))?;
+    write_atomically(path, |file| file.write_all(&bytes))
 }
 
 /// How TIFF describes a sample.
@@ -40,28 +52,25 @@ struct Samples {
     format: u16,
 }
 
-fn write<T: Copy, const N: usize>(
-    path: &Path,
+fn encode<T: Copy, const N: usize>(
     image: &Array2<T>,
     pixel_size: Option<PixelSize>,
     samples: Samples,
     number: impl Fn(T) -> f64,
     to_bytes: impl Fn(T) -> [u8; N],
-) -> Result<()> {
+) -> io::Result<Vec<u8>> {
     let (min, max) = image
         .iter()
         .map(|&value| number(value))
         .filter(|value| value.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)));
     let text = description(min, max, pixel_size.is_some());
-    let head = head(image.dim(), N, &samples, &text, pixel_size).ok_or_else(|| {
+    let mut file = head(image.dim(), N, &samples, &text, pixel_size).ok_or_else(|| {
         let reason = format!("{} × {} pixels do not fit a TIFF", image.ncols(), image.nrows());
-        FormatError::unwritable(path, io::Error::new(io::ErrorKind::InvalidInput, reason))
+        io::Error::new(io::ErrorKind::InvalidInput, reason)
     })?;
-    write_atomically(path, |file| {
-        file.write_all(&head)?;
-        image.iter().try_for_each(|&value| file.write_all(&to_bytes(value)))
-    })
+    file.extend(image.iter().flat_map(|&value| to_bytes(value)));
+    Ok(file)
 }
 
 /// Everything before the pixels; `None` if the image is empty or too large for 32-bit offsets.

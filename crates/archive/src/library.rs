@@ -1,0 +1,160 @@
+use crate::journal::records;
+use crate::store::{file_path, shard_path};
+use crate::{ArchiveError, Label, Layout, Manifest, Record};
+use adatom_formats::{Selection, open_bytes};
+use ndarray::Array2;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use tar::Archive;
+
+/// A complete library on disk.
+pub struct Library {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl Library {
+    /// Opens a library.
+    ///
+    /// # Errors
+    /// When the folder holds none, or an unfinished one.
+    pub fn open(folder: &Path) -> Result<Self, ArchiveError> {
+        let manifest = Manifest::read(folder)?.ok_or_else(|| {
+            let message = if folder.join(Label::Image.name()).is_dir() {
+                "no library.json; a download of TEMImageNet must be imported first"
+            } else {
+                "not a library: there is no library.json"
+            };
+            ArchiveError::content(folder, message)
+        })?;
+        if !manifest.is_complete() {
+            return Err(ArchiveError::content(folder, "its build is not finished; resume it first"));
+        }
+        Ok(Self { folder: folder.to_owned(), manifest })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the library is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// All records in the order of their numbers, read one at a time.
+    ///
+    /// # Errors
+    /// When `samples.jsonl` can't be opened; items also when a line can't be read.
+    pub fn records(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Record, ArchiveError>> + use<>, ArchiveError> {
+        records(&self.folder)
+    }
+
+    /// One sample's record.
+    ///
+    /// # Errors
+    /// When there is no such sample or its line can't be read.
+    pub fn record(&self, id: u64) -> Result<Record, ArchiveError> {
+        let Manifest { first, last, .. } = self.manifest;
+        let missing = || {
+            let message = format!("has the samples {first} to {last}; sample {id} is none of them");
+            ArchiveError::content(&self.folder, message)
+        };
+        // Imported libraries may have gaps.
+        for record in self.records()? {
+            let record = record?;
+            if record.id == id {
+                return Ok(record);
+            }
+        }
+        Err(missing())
+    }
+
+    /// A sample's file of one label.
+    ///
+    /// # Errors
+    /// When it isn't there or can't be read.
+    pub fn bytes(&self, label: Label, id: u64) -> Result<Vec<u8>, ArchiveError> {
+        match self.manifest.format {
+            Layout::Temimagenet => {
+                let path = self.path(label, id);
+                fs::read(&path).map_err(ArchiveError::io(&path))
+            }
+            Layout::Webdataset => {
+                let path = shard_path(&self.folder, id);
+                let wanted =
+                    format!("{}.{label}.{}", Record::stem(id), self.manifest.depth.extension_of(label));
+                for member in members(&path)? {
+                    let (name, bytes) = member?;
+                    if name == wanted {
+                        return Ok(bytes);
+                    }
+                }
+                Err(ArchiveError::content(&path, format!("has no {wanted}")))
+            }
+        }
+    }
+
+    /// A sample's image of one label, in the file's grey levels.
+    ///
+    /// # Errors
+    /// When it isn't there or can't be read.
+    pub fn image(&self, label: Label, id: u64) -> Result<Array2<f32>, ArchiveError> {
+        decode(&self.path(label, id), self.bytes(label, id)?)
+    }
+
+    /// Where a sample's file of one label is, or what messages call it if it is in a shard.
+    pub(crate) fn path(&self, label: Label, id: u64) -> PathBuf {
+        match self.manifest.format {
+            Layout::Temimagenet => file_path(&self.folder, &self.manifest, label, id),
+            Layout::Webdataset => {
+                let name =
+                    format!("{}.{label}.{}", Record::stem(id), self.manifest.depth.extension_of(label));
+                shard_path(&self.folder, id).join(name)
+            }
+        }
+    }
+}
+
+/// An image from its file's bytes.
+pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Array2<f32>, ArchiveError> {
+    Ok(open_bytes(path, bytes)?.image(&Selection::default())?.data)
+}
+
+/// The members of a shard, in order, one at a time.
+pub(crate) fn members(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<(String, Vec<u8>), ArchiveError>> + use<>, ArchiveError> {
+    let file = File::open(path).map_err(ArchiveError::io(path))?;
+    let mut archive = std::io::BufReader::new(file);
+    let path = path.to_owned();
+    let mut ended = false;
+    Ok(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let member = next_member(&mut archive);
+        ended = !matches!(member, Ok(Some(_)));
+        member.map_err(ArchiveError::io(&path)).transpose()
+    }))
+}
+
+/// The next member; an archive's iterator can't outlive it, so a new one is made for each.
+fn next_member(reader: &mut impl Read) -> std::io::Result<Option<(String, Vec<u8>)>> {
+    let (name, bytes) = {
+        let mut archive = Archive::new(&mut *reader);
+        let Some(entry) = archive.entries()?.next() else { return Ok(None) };
+        let mut entry = entry?;
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        (entry.path()?.to_string_lossy().into_owned(), bytes)
+    };
+    let size = bytes.len() as u64;
+    let padding = size.next_multiple_of(512) - size;
+    std::io::copy(&mut reader.take(padding), &mut std::io::sink())?;
+    Ok(Some((name, bytes)))
+}

@@ -1,0 +1,45 @@
+//! Samples that documents and weights refer to stay what they are, to the last bit of their 8-bit images,
+//! on every x86-64 processor with FMA and AVX2: AVX-512 takes no other path.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used)]
+
+use adatom_library::{Generator, Recipe};
+use sha2::{Digest, Sha256};
+
+/// The first 16 hexadecimal digits of the SHA-256 of images, labels and columns of four samples.
+fn digest(recipe: &str) -> String {
+    let generator = Generator::new(Recipe::open(recipe).unwrap(), 1).unwrap();
+    let mut hash = Sha256::new();
+    for index in [1, 2, 3, 100] {
+        let sample = generator.sample(index).unwrap();
+        let labels = &sample.labels;
+        for image in [
+            &sample.image,
+            &labels.no_noise,
+            &labels.no_background_no_noise,
+            &labels.circular_mask,
+            &labels.gaussian_mask,
+            &labels.superresolution,
+        ] {
+            let highest = image.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(*v));
+            hash.update(image.iter().map(|v| (v / highest * 255.0).round() as u8).collect::<Vec<_>>());
+        }
+        hash.update(format!("{:.6?}", sample.columns));
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn samples_are_pinned() {
+    let fma = std::arch::is_x86_feature_detected!("fma") && std::arch::is_x86_feature_detected!("avx2");
+    if !fma {
+        eprintln!("SKIPPED: this processor has no FMA or AVX2, on which the digests were made");
+        return;
+    }
+    for (recipe, expected) in
+        [("paper", "ef34cf43b1b38dfa"), ("training", "15352c14b0410cc8"), ("unseen", "0666e5a9c36d0124")]
+    {
+        assert_eq!(digest(recipe), expected, "{recipe}");
+    }
+}
