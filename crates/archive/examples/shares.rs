@@ -37,8 +37,9 @@ fn main() {
     }
     let grid = Grid::new(256, 256, 0.08).unwrap();
     let expected = Array2::from_elem((256, 256), 0.4_f32);
-    let electrons =
-        best(100, |i| drop(black_box(expose(&expected, 100.0, &Detector::default(), &mut SampleRng::new(1, i)))));
+    let electrons = best(100, |i| {
+        drop(black_box(expose(&expected, 100.0, &Detector::default(), &mut SampleRng::new(1, i))))
+    });
     let background = Background { kind: BackgroundKind::Nonlinear, level: 0.3 };
     let beneath = best(100, |i| drop(black_box(background.render(&grid, &mut SampleRng::new(1, i)))));
     // The products of one image of a 20 Å field at 200 kV and 24 mrad, alone.

@@ -277,17 +277,15 @@ impl<'a> Sample<'a> {
     /// columns outside the image reach in.
     fn check_masks(&mut self) {
         let (record, mut wrong) = (self.record, Vec::new());
-        let distance = |x: f64, y: f64| {
-            record.columns.iter().map(|c| (c.x - x).hypot(c.y - y)).fold(f64::INFINITY, f64::min)
-        };
         for (label, radius) in
             [(Label::CircularMask, record.radius_px), (Label::SmallCircularMask, record.small_radius_px)]
         {
             let Some(mask) = self.images.get(&label) else { continue };
             let (rows, columns) = mask.dim();
+            let discs = discs(record, radius, mask.dim());
             let off = mask.indexed_iter().find(|((row, column), value)| {
                 let (x, y) = (*column as f64, *row as f64);
-                let within = distance(x, y) <= radius;
+                let within = discs[(*row, *column)];
                 let edge = x.min(y).min((columns - 1 - column) as f64).min((rows - 1 - row) as f64) + 0.5;
                 if **value > 0.0 { !within && edge > radius } else { within }
             });
@@ -386,6 +384,24 @@ impl<'a> Sample<'a> {
         }
         wrong.into_iter().for_each(|(label, message)| self.wrong(label, message));
     }
+}
+
+/// The pixels within `radius` of a labelled column.
+fn discs(record: &Record, radius: f64, (rows, columns): (usize, usize)) -> Array2<bool> {
+    let mut within = Array2::from_elem((rows, columns), false);
+    let span = |centre: f64, side: usize| {
+        let clip = |edge: f64| edge.clamp(0.0, side as f64) as usize;
+        clip((centre - radius).ceil())..clip((centre + radius).floor() + 1.0)
+    };
+    for column in &record.columns {
+        for row in span(column.y, rows) {
+            for at in span(column.x, columns) {
+                let (dx, dy) = (at as f64 - column.x, row as f64 - column.y);
+                within[(row, at)] |= dx * dx + dy * dy <= radius * radius;
+            }
+        }
+    }
+    within
 }
 
 /// Whether a path's name is a sample's number, and which.

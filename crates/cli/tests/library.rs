@@ -52,7 +52,11 @@ fn mistakes_are_told_in_one_line() {
     let parent = tempfile::tempdir().unwrap();
     let path = |name: &str| parent.path().join(name).to_str().unwrap().to_owned();
     for (from, to, expected) in [
-        ("field_of_view_angstrom = 10", "field_of_view_angstrom = -10", "line 5, image.field_of_view_angstrom: -10"),
+        (
+            "field_of_view_angstrom = 10",
+            "field_of_view_angstrom = -10",
+            "line 5, image.field_of_view_angstrom: -10",
+        ),
         ("offsets = 3", "offsets = 1000000000000", "composition.offsets: 2000000000000 samples"),
         ("energy_kv = 200", "energy_kv = nan", "energy_kv: NaN"),
         ("material = 'SrTiO3'", "material = 'SrTiO3'\nzone = '000'", "SrTiO3 [000]"),
