@@ -25,9 +25,7 @@ const AROUND: usize = 20;
 pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
     let known = variances(fitting);
     let enough = known.len() >= FEW;
-    if enough {
-        places(fitting, &known);
-    }
+    places(fitting, &known);
     scene::learn(fitting, enough && fitting.context.model.sampling == Sampling::Point)
 }
 
@@ -63,7 +61,7 @@ pub(super) fn width_spread(fitting: &mut Fitting<'_>) {
 /// It was made from the same pixels, so its error has something of theirs: with a correlation ρ, a start of spread s
 /// beside a fit of variance v gets the weight of the least variance, w = (v − ρs√v) / (s² − 2ρs√v + v), or none. Fits
 /// whose model doesn't hold leave something behind, which is in v; so what starts lie off beyond s² is their own: in
-/// some images they are worse than usual. Columns at the border, where others outside are guessed, are judged by
+/// some images they are worse than usual, which a few columns don't tell. Columns at the border, where others outside are guessed, are judged by
 /// themselves, and starts believed to be a little worse.
 fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
     let misfit = fitting.context.misfit;
@@ -74,15 +72,13 @@ fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
     }
     let s = START_SPREAD * fitting.context.typical;
     for (class, s) in [(inner, s), (border, BORDER * s)] {
-        if class.len() < 4 {
-            continue;
-        }
         let off = class.iter().flat_map(|&(i, v)| {
             let (column, place) = (&fitting.columns[i], fitting.windows[i].place);
             let free = |place: Place, off: f64| (off * (1.0 + v / (misfit * place.variance)), v);
             place.map(|p| [free(p, column.x - p.x), free(p, column.y - p.y)]).into_iter().flatten()
         });
-        let s = spread(off.collect()).sqrt().max(s);
+        let seen = if class.len() < FEW { 0.0 } else { spread(off.collect()).sqrt() };
+        let s = seen.max(s);
         for (i, v) in class {
             weigh(&mut fitting.windows[i], v, s, misfit);
         }
