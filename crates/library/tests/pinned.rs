@@ -7,6 +7,15 @@
 use adatom_library::{Generator, Recipe};
 use sha2::{Digest, Sha256};
 
+/// What is pinned of a column.
+#[derive(Debug)]
+#[allow(dead_code)]
+struct TruthColumn {
+    x: f64,
+    y: f64,
+    intensity: f64,
+}
+
 /// The first 16 hexadecimal digits of the SHA-256 of images, labels and columns of four samples.
 fn digest(recipe: &str) -> String {
     let generator = Generator::new(Recipe::open(recipe).unwrap(), 1).unwrap();
@@ -25,7 +34,8 @@ fn digest(recipe: &str) -> String {
             let highest = image.iter().fold(f32::MIN_POSITIVE, |a, v| a.max(*v));
             hash.update(image.iter().map(|v| (v / highest * 255.0).round() as u8).collect::<Vec<_>>());
         }
-        hash.update(format!("{:.6?}", sample.columns));
+        let column = |c: &adatom_library::TruthColumn| TruthColumn { x: c.x, y: c.y, intensity: c.intensity };
+        hash.update(format!("{:.6?}", sample.columns.iter().map(column).collect::<Vec<_>>()));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
