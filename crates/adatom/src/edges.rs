@@ -1,11 +1,11 @@
 //! How well the last columns of a particle are found, where its thickness falls to single atoms: Fig. 9 of the
 //! paper, from simulated images whose truth is known.
 
-use crate::bound::derivatives;
+use crate::bound::{derivatives, nearest_image, variance_in_window};
 use crate::evaluate::{column_sigma_px, required, score_positions, score_sample};
 use crate::{Error, LoadedModel, Localiser, LocateSettings, locate};
 use adatom_imaging::ColumnImage;
-use adatom_library::{Draw, Form, Generator, Recipe, Sample};
+use adatom_library::{Draw, Form, Generator, Recipe, Sample, TruthColumn};
 use adatom_locate::{Detectability, detection_threshold, median_nearest_distance};
 use ndarray::Array2;
 use serde::Serialize;
@@ -163,20 +163,13 @@ fn ideal(sample: &Sample, generator: &Generator) -> Result<Vec<f64>, Error> {
         let mut unknown = derivatives(own, near);
         unknown.push(Array2::ones(own.value.dim()));
         let column = own.value.mapv(|v| f64::from(v.max(0.0)));
-        // Pixels outside the image tell nothing.
-        let without = Array2::from_shape_fn(column.dim(), |(r, c)| {
-            let at = (usize::try_from(own.top + r as isize), usize::try_from(own.left + c as isize));
-            let (Ok(row), Ok(col)) = at else { return 1e12 };
-            expected.get((row, col)).map_or(1e12, |v| (f64::from(*v) - column[(r, c)]).max(1e-4))
-        });
+        let without =
+            variance_in_window(own, expected, |value, at| (f64::from(*value) - column[at]).max(1e-4));
         let detectability = Detectability::new(&column, &unknown[3..], &without);
         detectability.map_or(0.0, |d| 1.0 - d.missed(sample.settings.peak_electrons, threshold))
     };
-    let of = |x: f64, y: f64| {
-        let square = |c: &&ColumnImage| (c.x - x).powi(2) + (c.y - y).powi(2);
-        images.iter().min_by(|a, b| square(a).total_cmp(&square(b))).map_or(0.0, chance)
-    };
-    Ok(sample.columns.iter().map(|c| of(c.x, c.y)).collect())
+    let of = |c: &TruthColumn| nearest_image(&images, c.x, c.y).map_or(0.0, chance);
+    Ok(sample.columns.iter().map(of).collect())
 }
 
 impl Sums {

@@ -192,7 +192,7 @@ fn judge(sample: &Sample, seen: &Seen) -> Result1 {
     let verdicts = scores.zip(verdicts).filter_map(|(score, right)| Some((score, right?))).collect();
     Result1 {
         index: sample.index,
-        structure: format!("{} [{}]", sample.settings.material, sample.settings.zone),
+        structure: sample.settings.structure(),
         score,
         verdicts,
         pixel_angstrom: sample.grid.pixel_x_angstrom,

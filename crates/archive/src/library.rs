@@ -1,5 +1,5 @@
 use crate::journal::records;
-use crate::store::{file_path, shard_path};
+use crate::store::{file_path, member_name, shard_path};
 use crate::{ArchiveError, Label, Layout, Manifest, Record};
 use adatom_formats::{Selection, open_bytes};
 use ndarray::Array2;
@@ -59,11 +59,6 @@ impl Library {
     /// # Errors
     /// When there is no such sample or its line can't be read.
     pub fn record(&self, id: u64) -> Result<Record, ArchiveError> {
-        let Manifest { first, last, .. } = self.manifest;
-        let missing = || {
-            let message = format!("has the samples {first} to {last}; sample {id} is none of them");
-            ArchiveError::content(&self.folder, message)
-        };
         // Imported libraries may have gaps.
         for record in self.records()? {
             let record = record?;
@@ -71,7 +66,9 @@ impl Library {
                 return Ok(record);
             }
         }
-        Err(missing())
+        let Manifest { first, last, .. } = self.manifest;
+        let message = format!("has the samples {first} to {last}; sample {id} is none of them");
+        Err(ArchiveError::content(&self.folder, message))
     }
 
     /// A sample's file of one label.
@@ -86,8 +83,7 @@ impl Library {
             }
             Layout::Webdataset => {
                 let path = shard_path(&self.folder, id);
-                let wanted =
-                    format!("{}.{label}.{}", Record::stem(id), self.manifest.depth.extension_of(label));
+                let wanted = member_name(&self.manifest, label, id);
                 for member in members(&path)? {
                     let (name, bytes) = member?;
                     if name == wanted {
@@ -111,11 +107,7 @@ impl Library {
     pub(crate) fn path(&self, label: Label, id: u64) -> PathBuf {
         match self.manifest.format {
             Layout::Temimagenet => file_path(&self.folder, &self.manifest, label, id),
-            Layout::Webdataset => {
-                let name =
-                    format!("{}.{label}.{}", Record::stem(id), self.manifest.depth.extension_of(label));
-                shard_path(&self.folder, id).join(name)
-            }
+            Layout::Webdataset => shard_path(&self.folder, id).join(member_name(&self.manifest, label, id)),
         }
     }
 }

@@ -76,7 +76,6 @@ impl<'a> Store<'a> {
                 Shard { partial, builder: Builder::new(BufWriter::new(file)), lines: Vec::new() }
             }
         };
-        let stem = Record::stem(sample.id);
         let mut add = |name: String, bytes: &[u8]| {
             let mut header = Header::new_ustar();
             header.set_size(bytes.len() as u64);
@@ -85,9 +84,9 @@ impl<'a> Store<'a> {
             shard.builder.append_data(&mut header, name, bytes).map_err(io(&path))
         };
         for (label, bytes) in &sample.files {
-            add(format!("{stem}.{label}.{}", self.manifest.depth.extension_of(*label)), bytes)?;
+            add(member_name(self.manifest, *label, sample.id), bytes)?;
         }
-        add(format!("{stem}.json"), sample.line.trim_end().as_bytes())?;
+        add(member_of_record(sample.id), sample.line.trim_end().as_bytes())?;
         shard.lines.push(sample.line);
         if !sample.id.is_multiple_of(SHARD) && sample.id != self.manifest.last {
             self.shard = Some(shard);
@@ -110,6 +109,16 @@ fn clear(partial: &Path) -> Result<(), ArchiveError> {
 pub(crate) fn file_path(folder: &Path, manifest: &Manifest, label: Label, id: u64) -> PathBuf {
     let name = format!("{}.{}", Record::stem(id), manifest.depth.extension_of(label));
     folder.join(label.name()).join(name)
+}
+
+/// What a sample's file of one label is called in a shard.
+pub(crate) fn member_name(manifest: &Manifest, label: Label, id: u64) -> String {
+    format!("{}.{label}.{}", Record::stem(id), manifest.depth.extension_of(label))
+}
+
+/// What a sample's record is called in a shard, its last member.
+pub(crate) fn member_of_record(id: u64) -> String {
+    format!("{}.json", Record::stem(id))
 }
 
 /// The shard that a sample is in.

@@ -1,7 +1,7 @@
 use crate::encode::hash;
 use crate::journal::{digest, records};
 use crate::library::{decode, members};
-use crate::store::{all_files, shard_path};
+use crate::store::{all_files, member_name, member_of_record, shard_path};
 use crate::text::parse_rows;
 use crate::{ArchiveError, Depth, Label, Layout, Library, Record};
 use ndarray::{Array2, s};
@@ -101,16 +101,14 @@ fn take(
     library: &Library,
     record: &Record,
 ) -> Files {
-    let depth = library.manifest().depth;
     let mut files = Files::new();
-    let last = format!("{}.json", Record::stem(record.id));
+    let last = member_of_record(record.id);
     for (name, bytes) in members.map_while(Result::ok) {
         if name == last {
             break;
         }
-        let known = record.files.keys().find(|label| {
-            name == format!("{}.{label}.{}", Record::stem(record.id), depth.extension_of(**label))
-        });
+        let known =
+            record.files.keys().find(|label| name == member_name(library.manifest(), **label, record.id));
         if let Some(label) = known {
             files.insert(*label, bytes);
         }
@@ -316,11 +314,7 @@ impl<'a> Sample<'a> {
 
     fn gaussian_sigma(&self) -> f64 {
         let labels = self.library.manifest().recipe.as_ref().map(|recipe| &recipe.labels);
-        labels.map_or(1.0, |labels| {
-            labels.gaussian_sigma_px.unwrap_or_else(|| {
-                labels.gaussian_fwhm_angstrom / (8.0 * 2.0_f64.ln()).sqrt() / self.record.pixel_angstrom
-            })
-        })
+        labels.map_or(1.0, |labels| labels.sigma_px(self.record.pixel_angstrom))
     }
 
     /// The value of white in an integer image's file.

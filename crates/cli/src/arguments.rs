@@ -291,15 +291,9 @@ pub enum BenchCommand {
     Spinel(BenchFigure),
 }
 
-/// Samples of one figure of the paper.
+/// What all benchmarks ask for.
 #[derive(Args)]
-pub struct BenchFigure {
-    /// PSNR of the shot noise alone, in dB
-    #[arg(long, default_value_t = 20.0)]
-    pub psnr: f64,
-    /// Number of samples of every kind
-    #[arg(long, default_value_t = 12)]
-    pub count: u64,
+pub struct BenchRun {
     /// Seed of the samples
     #[arg(long, default_value_t = 5)]
     pub seed: u64,
@@ -311,6 +305,19 @@ pub struct BenchFigure {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// Samples of one figure of the paper.
+#[derive(Args)]
+pub struct BenchFigure {
+    /// PSNR of the shot noise alone, in dB
+    #[arg(long, default_value_t = 20.0)]
+    pub psnr: f64,
+    /// Number of samples of every kind
+    #[arg(long, default_value_t = 12)]
+    pub count: u64,
+    #[command(flatten)]
+    pub run: BenchRun,
 }
 
 #[derive(Args)]
@@ -356,17 +363,8 @@ pub struct BenchLocalisation {
     /// Number of samples at each, with displaced rows and without
     #[arg(long, default_value_t = 12)]
     pub count: u64,
-    /// Seed of the samples
-    #[arg(long, default_value_t = 5)]
-    pub seed: u64,
-    /// Write the table to this CSV file
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub network: Network,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
+    pub run: BenchRun,
 }
 
 #[derive(Args)]

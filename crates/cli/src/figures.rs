@@ -1,22 +1,19 @@
 //! The paper's figures as tables.
 
 use crate::arguments::BenchFigure;
-use crate::commands::{Bar, Done, Failure, open_model, say, say_json};
-use crate::measure::check_samples;
+use crate::commands::{Bar, Done, open_model, say};
+use crate::measure::{check_samples, write_table};
 use adatom::{Edges, Spinel};
-use adatom_formats::write_atomically;
-use serde_json::Value;
 use std::fmt::Display;
 
 pub fn edges(options: &BenchFigure) -> Done {
     check_samples(options.count, &[options.psnr])?;
-    let model = open_model(&options.network)?;
+    let model = open_model(&options.run.network)?;
     let mut bar = Bar::new("locating");
-    let (psnr, count, seed) = (options.psnr, options.count, options.seed);
+    let (psnr, count, seed) = (options.psnr, options.count, options.run.seed);
     let found = adatom::edges(psnr, count, seed, &model, &mut |part| bar.show(part))?;
     bar.clear();
-    write(options, serde_json::to_value(&found).unwrap_or_default(), &edges_csv(&found))?;
-    if options.json {
+    if write_table(&options.run, serde_json::to_value(&found), &edges_csv(&found))? {
         return Ok(());
     }
     say(&format!(
@@ -58,13 +55,12 @@ pub fn edges(options: &BenchFigure) -> Done {
 
 pub fn spinel(options: &BenchFigure) -> Done {
     check_samples(options.count, &[options.psnr])?;
-    let model = open_model(&options.network)?;
+    let model = open_model(&options.run.network)?;
     let mut bar = Bar::new("locating");
-    let (psnr, count, seed) = (options.psnr, options.count, options.seed);
+    let (psnr, count, seed) = (options.psnr, options.count, options.run.seed);
     let found = adatom::spinel(psnr, count, seed, &model, &mut |part| bar.show(part))?;
     bar.clear();
-    write(options, serde_json::to_value(&found).unwrap_or_default(), &spinel_csv(&found))?;
-    if options.json {
+    if write_table(&options.run, serde_json::to_value(&found), &spinel_csv(&found))? {
         return Ok(());
     }
     say(&format!(
@@ -82,17 +78,6 @@ pub fn spinel(options: &BenchFigure) -> Done {
             row.recall,
             row.rmse_pm
         ));
-    }
-    Ok(())
-}
-
-/// Writes the CSV if one is asked for, and says the JSON if that is.
-fn write(options: &BenchFigure, found: Value, csv: &str) -> Result<(), Failure> {
-    if let Some(path) = &options.output {
-        write_atomically(path, |file| file.write_all(csv.as_bytes()))?;
-    }
-    if options.json {
-        say_json(&found);
     }
     Ok(())
 }

@@ -174,7 +174,7 @@ fn info(options: &args::LibraryInfo) -> Done {
         psnr.extend(record.psnr_db);
         if let Some(s) = &record.settings {
             let form = serde_json::to_value(s.form).unwrap_or_default();
-            let title = format!("{} [{}] {}", s.material, s.zone, form.as_str().unwrap_or_default());
+            let title = format!("{} {}", s.structure(), form.as_str().unwrap_or_default());
             *kinds.entry(title).or_default() += 1;
         }
     }

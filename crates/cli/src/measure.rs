@@ -6,6 +6,7 @@ use crate::files::open_usable;
 use adatom::{Error, LocalisationRow, LocalisationSettings, LocateSettings};
 use adatom_formats::{Image, PixelSize, write_atomically};
 use adatom_library::Recipe;
+use serde_json::Value;
 use std::path::Path;
 
 /// PSNRs that images can have, in dB.
@@ -22,21 +23,31 @@ pub fn check_samples(count: u64, psnr: &[f64]) -> Done {
     }
 }
 
+/// Writes the table and says the JSON as far as they are asked for; whether the JSON was, and all is said.
+pub fn write_table(
+    run: &args::BenchRun,
+    found: serde_json::Result<Value>,
+    csv: &str,
+) -> Result<bool, Failure> {
+    if let Some(path) = &run.output {
+        write_atomically(path, |file| file.write_all(csv.as_bytes()))?;
+    }
+    if run.json {
+        say_json(&found.unwrap_or_default());
+    }
+    Ok(run.json)
+}
+
 pub fn localisation(options: &args::BenchLocalisation) -> Done {
     check_samples(options.count, &options.psnr)?;
     let recipe = Recipe::open(&options.recipe)?;
-    let model = open_model(&options.network)?;
+    let model = open_model(&options.run.network)?;
     let mut bar = Bar::new("locating");
     let settings =
-        LocalisationSettings { psnr_db: options.psnr.clone(), count: options.count, seed: options.seed };
+        LocalisationSettings { psnr_db: options.psnr.clone(), count: options.count, seed: options.run.seed };
     let result = adatom::localisation(&recipe, &model, &settings, &mut |part| bar.show(part))?;
     bar.clear();
-    if let Some(path) = &options.output {
-        let text = csv(&result.rows);
-        write_atomically(path, |file| file.write_all(text.as_bytes()))?;
-    }
-    if options.json {
-        say_json(&serde_json::to_value(&result).unwrap_or_default());
+    if write_table(&options.run, serde_json::to_value(&result), &csv(&result.rows))? {
         return Ok(());
     }
     say(&format!(

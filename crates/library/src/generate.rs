@@ -239,9 +239,7 @@ impl Generator {
             truth.follow(&linear, &ideal);
         }
         let radius_px = model.probe().column_radius_angstrom() / grid.pixel_x_angstrom;
-        let sigma_px = recipe.labels.gaussian_sigma_px.unwrap_or_else(|| {
-            recipe.labels.gaussian_fwhm_angstrom / (8.0 * 2.0_f64.ln()).sqrt() / grid.pixel_x_angstrom
-        });
+        let sigma_px = recipe.labels.sigma_px(grid.pixel_x_angstrom);
         let labels = Labels {
             circular_mask: circular_mask(&truth.spots, radius_px, &grid),
             gaussian_mask: gaussian_mask(&truth.spots, sigma_px, &grid),

@@ -389,6 +389,21 @@ impl Default for DetectorRecipe {
     }
 }
 
+impl LabelRecipe {
+    /// σ of `gaussianMask` and of the superresolution image \[px\], for a pixel's side \[Å\].
+    pub fn sigma_px(&self, pixel_angstrom: f64) -> f64 {
+        self.gaussian_sigma_px
+            .unwrap_or_else(|| self.gaussian_fwhm_angstrom / (8.0 * 2.0_f64.ln()).sqrt() / pixel_angstrom)
+    }
+}
+
+impl StructureRecipe {
+    /// Material and zone axis.
+    pub(crate) fn title(&self) -> String {
+        format!("{} [{}]", self.material, self.zone)
+    }
+}
+
 impl Default for LabelRecipe {
     fn default() -> Self {
         Self {

@@ -117,6 +117,13 @@ pub struct SampleSettings {
     pub peak_electrons: f64,
 }
 
+impl SampleSettings {
+    /// Material and zone axis.
+    pub fn structure(&self) -> String {
+        format!("{} [{}]", self.material, self.zone)
+    }
+}
+
 /// The paper's PSNR, 20 log₁₀(peak signal / σ of the noise): the signal is the largest value of
 /// `signal` (no background), the noise is `image` minus `truth`. Zero noise gives infinity.
 pub fn psnr_db(signal: &Array2<f32>, image: &Array2<f32>, truth: &Array2<f32>) -> f64 {

@@ -69,7 +69,7 @@ impl Prepared {
     }
 
     pub(crate) fn title(&self) -> String {
-        format!("{} [{}]", self.recipe.material, self.recipe.zone)
+        self.recipe.title()
     }
 
     /// What is in the field of one sample. `nearest` is the distance of its nearest columns \[Å\].
@@ -213,7 +213,7 @@ pub(crate) fn prepare(
     omitted: &BTreeSet<Element>,
 ) -> Result<Prepared, LibraryError> {
     let structure = &recipe.structure[index];
-    let title = format!("{} [{}]", structure.material, structure.zone);
+    let title = structure.title();
     let material = Material::open(&structure.material)?;
     let fits = match material {
         Material::Crystal(_) => true,

@@ -3,7 +3,7 @@
 mod derivatives;
 mod kinds;
 
-pub(crate) use derivatives::derivatives;
+pub(crate) use derivatives::{derivatives, nearest_image, variance_in_window};
 
 use crate::Error;
 use adatom_crystal::{Column, Crystal, Field, ProjectedCell, slab};

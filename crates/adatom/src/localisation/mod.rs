@@ -184,7 +184,7 @@ pub fn localisation(
                 for (method, result) in results {
                     samples.push(LocalisedSample {
                         index,
-                        structure: format!("{} [{}]", sample.settings.material, sample.settings.zone),
+                        structure: sample.settings.structure(),
                         row: result.row(*jitter, psnr_db, method),
                     });
                     of(sums, method).merge(&result);

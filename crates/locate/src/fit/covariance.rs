@@ -96,7 +96,7 @@ pub(super) fn of(
     };
     for (slot, &member) in members.iter().enumerate() {
         let known = precisions(context, &fitting.windows[member]);
-        for (index, precision) in known.filter(|(index, _)| *index > 1 || member >= fitting.inside()) {
+        for (index, precision) in known.filter(|(index, _)| *index > 1 || member >= fitting.inside) {
             believe(slot * own + index, precision);
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Silent> {
     let left = fitting.left();
     let (filtered, square) = matched(&left, sigma);
     let mut heights: Vec<f64> =
-        (0..fitting.inside()).filter(|i| fitting.is_used(*i)).map(|i| fitting.columns[i].height).collect();
+        (0..fitting.inside).filter(|i| fitting.is_used(*i)).map(|i| fitting.columns[i].height).collect();
     let Some(median) = median(&mut heights) else { return Vec::new() };
     let (rows, columns) = filtered.dim();
     let reach = (APART * sigma).ceil() as usize;

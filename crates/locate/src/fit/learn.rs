@@ -17,8 +17,6 @@ const LEAST_WIDTH_SPREAD: f64 = 0.02;
 const BORDER: f64 = 1.3;
 /// Correlation of a start's error with its fit's.
 const SHARED: f64 = 0.6;
-/// Columns around that tell a background's slope.
-const AROUND: usize = 20;
 
 /// Learns all of it but the spread of the widths, and takes the columns' images and the background away anew. Returns
 /// whether what columns share has settled.
@@ -102,11 +100,6 @@ pub(super) fn is_inner(fitting: &Fitting<'_>, index: usize) -> bool {
     fitting.context.depth(window.x, window.y) >= window.radius
 }
 
-/// A list and one more.
-pub(super) fn with(list: &[usize], one: usize) -> Vec<usize> {
-    list.iter().copied().chain([one]).collect()
-}
-
 /// How much values with variances differ beyond these, as a variance: from the median absolute deviation.
 fn spread(values: Vec<(f64, f64)>) -> f64 {
     let (mut numbers, mut formal): (Vec<f64>, Vec<f64>) = values.into_iter().unzip();
@@ -114,35 +107,6 @@ fn spread(values: Vec<(f64, f64)>) -> f64 {
     numbers.iter_mut().for_each(|value| *value = (*value - middle).abs());
     let seen = MAD_TO_SIGMA * median(&mut numbers).unwrap_or(0.0);
     (seen * seen - median(&mut formal).unwrap_or(0.0)).max(0.0)
-}
-
-/// The plane over a column's window through the values at the columns of a list, the nearest of them.
-pub(super) fn regional(windows: &[Window], index: usize, list: &[usize], values: &[Option<f64>]) -> [f64; 3] {
-    let window = &windows[index];
-    let mut near: Vec<(f64, usize, f64)> = list
-        .iter()
-        .filter_map(|i| Some(((windows[*i].x - window.x).hypot(windows[*i].y - window.y), *i, values[*i]?)))
-        .collect();
-    if near.len() > AROUND {
-        near.select_nth_unstable_by(AROUND, |a, b| a.0.total_cmp(&b.0));
-        near.truncate(AROUND);
-    }
-    let mut matrix = super::Symmetric::zeros(3);
-    let mut right = [0.0; 3];
-    for (_, i, value) in &near {
-        let other = &windows[*i];
-        let terms = window.terms(other.x, other.y);
-        matrix.add_outer(&terms, 1.0);
-        right.iter_mut().zip(terms).for_each(|(r, t)| *r += t * value);
-    }
-    // Columns on a line tell one slope only.
-    match matrix.factor(1e-6) {
-        Some(factor) if near.len() >= 6 => {
-            let solved = factor.solve(&right);
-            [solved[0], solved[1], solved[2]]
-        }
-        _ => [right[0] / near.len().max(1) as f64, 0.0, 0.0],
-    }
 }
 
 impl Fitting<'_> {

@@ -61,8 +61,8 @@ impl Fitting<'_> {
     pub(super) fn noise_in(&self, maps: &Maps) -> NoiseModel {
         let used: Vec<(usize, usize)> =
             maps.owner.indexed_iter().filter(|(_, o)| **o != u32::MAX).map(|(at, _)| at).collect();
-        let planes: usize = self.windows[..self.inside()].iter().map(|w| if w.crowded { 0 } else { 3 }).sum();
-        let freedom = self.context.model.shape.own() * self.inside() + planes;
+        let planes: usize = self.windows[..self.inside].iter().map(|w| if w.crowded { 0 } else { 3 }).sum();
+        let freedom = self.context.model.shape.own() * self.inside + planes;
         NoiseModel::measure(self.context.image, &maps.residual, &maps.slopes, &used, freedom)
     }
 

@@ -74,7 +74,7 @@ impl Posterior {
 /// tell of them.
 pub(super) fn solve(fitting: &mut Fitting<'_>) -> Option<Posterior> {
     let mut jitter = fitting.context.noise.jitter_px;
-    let telling = (0..fitting.inside()).filter(|i| fitting.is_used(*i) && is_inner(fitting, *i)).count();
+    let telling = (0..fitting.inside).filter(|i| fitting.is_used(*i) && is_inner(fitting, *i)).count();
     if telling < FEW || jitter.iter().all(|j| *j < STEADY_PX) {
         return None;
     }
@@ -176,7 +176,7 @@ fn newton(
     let maps = fitting.maps();
     let midway = midway(fitting, opposite);
     let expected = |index: usize| -> Expected { Some((midway[index]?, variance?)) };
-    let parts: Vec<Option<Part>> = (0..fitting.inside())
+    let parts: Vec<Option<Part>> = (0..fitting.inside)
         .into_par_iter()
         .map(|index| part(fitting, index, &maps, expected(index)))
         .collect();
@@ -310,7 +310,7 @@ fn part(fitting: &Fitting<'_>, index: usize, maps: &Maps, expected: Expected) ->
 /// Pairs of columns that lie opposite each other about each column, in other rows than its own.
 fn opposite(fitting: &Fitting<'_>) -> Vec<Vec<[usize; 2]>> {
     let positions: Vec<(f64, f64)> =
-        (0..fitting.inside()).map(|i| (fitting.columns[i].x, fitting.columns[i].y)).collect();
+        (0..fitting.inside).map(|i| (fitting.columns[i].x, fitting.columns[i].y)).collect();
     let Some(apart) = median_nearest_distance(&positions) else {
         return vec![Vec::new(); positions.len()];
     };

@@ -6,7 +6,7 @@ use super::noise::{LEAST, NoiseModel};
 use super::patch::Context;
 use super::sweep::Fitting;
 use super::{Fit, FitSettings, Reason, Sampling, Shape, Start, Statistics};
-use super::{hidden, learn, outside, rows, scene};
+use super::{hidden, learn, outside, planes, rows, scene};
 use crate::median;
 use ndarray::Array2;
 
@@ -80,6 +80,7 @@ fn range(image: &Array2<f32>) -> f64 {
 impl Fitting<'_> {
     /// The first sweeps, by least squares.
     fn begin(&mut self) {
+        planes::lay(self);
         self.sweep(2, Some(0));
         self.context.variance = self.noise_in(&self.maps()).least / LEAST;
         self.sweep(3, None);
@@ -148,7 +149,6 @@ impl Fitting<'_> {
         next.context.typical = typical;
         next.surface = self.surface.clone();
         next.windows.iter_mut().for_each(|window| window.crowded = true);
-        next.columns.iter_mut().for_each(|column| column.plane = [0.0; 3]);
         let old = self.columns[..self.inside].iter().zip(&self.windows).zip(&self.reasons);
         for (index, ((column, window), reason)) in old.enumerate() {
             (next.columns[index], next.reasons[index]) = (*column, *reason);

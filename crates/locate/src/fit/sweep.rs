@@ -7,7 +7,7 @@ use super::patch::{Context, Patch, Place, Window};
 use super::rows::Posterior;
 use super::scene::Surface;
 use super::{Fit, FittedColumn, Reason, Start};
-use super::{covariance, learn, outside};
+use super::{covariance, outside};
 use crate::neighbours::Neighbours;
 use crate::{median, nearest_distances};
 use ndarray::{Array2, s};
@@ -19,9 +19,6 @@ const LEAST_WINDOW_PX: f64 = 3.0;
 /// Distance to the nearest column, in widths, below which a column's own background can't be told from its
 /// neighbours' feet.
 const CROWDED: f64 = 3.2;
-/// Part of the pixels around a crowded column that are darker than the background, and how far around in
-/// widths.
-const DARK: (f64, f64) = (0.03, 6.0);
 /// The height of a column outside the image is known to this part of it.
 const HEIGHT_SPREAD: f64 = 0.2;
 /// Standard deviation of a start along x and y, in widths: that of the shipped network on the samples it
@@ -37,26 +34,6 @@ const LEASH: f64 = 0.34;
 const SILENT_LEASH: f64 = 3.0;
 /// Part of a window that may lie outside the image.
 const OUTSIDE: f64 = 0.4;
-
-/// The value below which the darkest pixels around a start lie, noise taken out by means of three by three.
-fn darkest(image: &Array2<f32>, start: &Start, reach: f64) -> f64 {
-    let (height, width) = image.dim();
-    let range = |centre: f64, size: usize| {
-        let low = (centre - reach).clamp(1.0, (size.max(3) - 2) as f64) as usize;
-        let high = (centre + reach).clamp(1.0, (size.max(3) - 2) as f64) as usize;
-        (low..=high).step_by(2).filter(move |i| i + 1 < size)
-    };
-    let mut means: Vec<f32> = range(start.y, height)
-        .flat_map(|row| range(start.x, width).map(move |column| (row, column)))
-        .filter_map(|(row, column)| image.slice(s![row - 1..row + 2, column - 1..column + 2]).mean())
-        .filter(|mean| mean.is_finite())
-        .collect();
-    if means.is_empty() {
-        return 0.0;
-    }
-    let at = ((means.len() - 1) as f64 * DARK.0) as usize;
-    f64::from(*means.select_nth_unstable_by(at, f32::total_cmp).1)
-}
 
 /// The state between sweeps.
 pub(super) struct Fitting<'a> {
@@ -127,21 +104,7 @@ impl<'a> Fitting<'a> {
         let reach = widest + REACH * 1.6 * typical;
         let neighbours = Neighbours::new(&positions, reach);
         let near: Vec<Vec<usize>> = (0..starts.len()).map(|i| neighbours.of(i)).collect();
-        let background = |i: usize, s: &Start| {
-            let dark = || darkest(context.image, s, DARK.1 * typical);
-            windows[i].crowded.then(|| s.background.unwrap_or_else(dark))
-        };
-        let backgrounds: Vec<Option<f64>> =
-            starts.iter().enumerate().map(|(i, s)| background(i, s)).collect();
-        let columns = starts
-            .iter()
-            .enumerate()
-            .map(|(i, s)| {
-                let around = || learn::regional(&windows, i, &learn::with(&near[i], i), &backgrounds);
-                let plane = if windows[i].crowded { around() } else { [0.0; 3] };
-                Gaussian { plane, ..Gaussian::round(s.x, s.y, 0.0, sigma(s)) }
-            })
-            .collect();
+        let columns = starts.iter().map(|s| Gaussian::round(s.x, s.y, 0.0, sigma(s))).collect();
         let count = starts.len();
         Self {
             residual: context.image.mapv(f64::from),
@@ -357,11 +320,6 @@ impl<'a> Fitting<'a> {
     pub(super) fn follow_rows(&mut self, sweeps: usize) {
         self.renew();
         self.settle(sweeps);
-    }
-
-    /// Number of columns that are given back.
-    pub(super) fn inside(&self) -> usize {
-        self.inside
     }
 
     pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
