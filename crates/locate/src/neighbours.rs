@@ -20,7 +20,8 @@ impl<'a> Neighbours<'a> {
     /// The positions in the cell of a point and in those around it: all within reach, and some more.
     pub(crate) fn about(&self, point: (f64, f64)) -> impl Iterator<Item = usize> + '_ {
         let (column, row) = cell(point, self.reach);
-        let around = (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
+        let around = (-1..=1)
+            .flat_map(move |dy| (-1..=1).map(move |dx| (column.saturating_add(dx), row.saturating_add(dy))));
         around.filter_map(|cell| self.cells.get(&cell)).flatten().copied()
     }
 

@@ -39,7 +39,9 @@ pub(super) struct Silent {
 /// that, whatever its motif; where nothing is alike nothing is expected.
 pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Silent> {
     let positions: Vec<(f64, f64)> = starts.iter().map(|s| (s.x, s.y)).collect();
-    let Some(apart) = median(&mut nearest_distances(&positions)).filter(|apart| apart.is_finite()) else {
+    let Some(apart) =
+        median(&mut nearest_distances(&positions)).filter(|apart| apart.is_finite() && *apart > 0.0)
+    else {
         return Vec::new();
     };
     let around = AROUND * apart;
