@@ -103,6 +103,9 @@ fn impossible_tiff_numbers_are_refused() {
     let mut many_colours = entries(4, 3, 8, 1);
     (many_colours[3].3, many_colours[4].2) = (8, 0x40_0001);
     assert!(refusal(&raw_tiff(false, &many_colours, &[1; 12])).contains("tag 262"));
+    // Three of them that lie where the file says where its directory is: the first is zero, white.
+    (many_colours[3].3, many_colours[4].2, many_colours[4].3) = (1, 3, 6);
+    assert!(refusal(&raw_tiff(false, &many_colours, &[1; 12])).contains("is not one number"));
     // A BigTIFF entry of an unknown type makes the decoder misread those behind it.
     let mut unknown = pages(true);
     let at = unknown.windows(4).position(|bytes| bytes == [0x06, 0x01, 3, 0]).unwrap();

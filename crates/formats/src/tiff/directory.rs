@@ -278,9 +278,9 @@ impl Directory<'_> {
         self.entries.iter().any(|entry| entry.tag == tag)
     }
 
-    /// Position and size of the first value of an entry of short or long integers.
+    /// Position and size of the value of an entry that is one short or long integer.
     pub(super) fn slot(&self, tag: u16) -> Option<(u64, usize)> {
-        let entry = self.entry(tag, &[3, 4])?;
+        let entry = self.entry(tag, &[3, 4]).filter(|entry| entry.count == 1)?;
         Some((entry.at, kind_size(entry.kind)? as usize))
     }
 

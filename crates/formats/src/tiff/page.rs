@@ -172,9 +172,11 @@ impl Page {
         self.check_parts(&directory, input)?;
         let mut patches = vec![(form.first_at(), form.offset_bytes(position))];
         // The decoder refuses palettes and inverts by its own rule: it gets plain numbers.
-        if let (WHITE_IS_ZERO | PALETTE, Some((at, size))) =
-            (self.photometric, directory.slot(tag::PHOTOMETRIC))
-        {
+        if let WHITE_IS_ZERO | PALETTE = self.photometric {
+            // Of several values the first might lie anywhere, even where the file says where its directory is.
+            let slot = directory.slot(tag::PHOTOMETRIC);
+            let (at, size) =
+                slot.ok_or_else(|| ReadError::damaged("its photometric interpretation is not one number"))?;
             patches.push((at, form.bytes(BLACK_IS_ZERO, size)));
         }
         self.decode(Patched { input, at: 0, patches })
