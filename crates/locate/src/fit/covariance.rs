@@ -2,7 +2,7 @@
 //! through the fit.
 
 use super::gaussian::Gaussian;
-use super::patch::precisions;
+use super::patch::{Window, precisions};
 use super::sweep::Fitting;
 use super::{Statistics, Symmetric};
 use ndarray::Array2;
@@ -42,11 +42,11 @@ pub(super) fn of(
     let mut pixels: Vec<(usize, usize)> = Vec::new();
     let mut seen = HashSet::new();
     for &member in &members {
-        for (row, col, ..) in context.pixels_of(&fitting.windows[member]) {
-            if members.len() == 1 || seen.insert((row, col)) {
-                pixels.push((row, col));
-            }
-        }
+        let Window { x, y, radius, .. } = fitting.windows[member];
+        context.disc((x, y), radius, |row, columns, _, _| {
+            let new = columns.map(|col| (row, col)).filter(|at| members.len() == 1 || seen.insert(*at));
+            pixels.extend(new);
+        });
     }
     pixels.sort_unstable();
     let mut information = Symmetric::zeros(n);

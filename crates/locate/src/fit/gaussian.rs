@@ -9,7 +9,7 @@ pub(super) const MOST: usize = 9;
 pub(super) const REACH: f64 = 4.5;
 
 /// What the images of all columns have in common.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Model {
     pub shape: Shape,
     pub sampling: Sampling,

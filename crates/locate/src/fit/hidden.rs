@@ -4,7 +4,8 @@ use super::Start;
 use super::outside::Silent;
 use super::sweep::Fitting;
 use crate::median;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, aview1};
+use rayon::prelude::*;
 
 /// Standard deviations of the noise, and part of the median height, by which a hidden column stands out.
 const SURE: f64 = 6.0;
@@ -82,22 +83,24 @@ fn matched(image: &Array2<f32>, sigma: f64) -> (Array2<f32>, f64) {
     let kernel: Vec<f32> =
         (-reach..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp() as f32).collect();
     let square: f64 = kernel.iter().map(|k| f64::from(k * k)).sum::<f64>().powi(2);
-    let mut result = image.clone();
-    for axis in 0..2 {
-        let before = result.clone();
-        for (mut to, from) in result.lanes_mut(Axis(axis)).into_iter().zip(before.lanes(Axis(axis))) {
-            for (i, value) in to.iter_mut().enumerate() {
-                *value = kernel
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(k, weight)| {
-                        let at = usize::try_from(i as isize + k as isize - reach).ok()?;
-                        Some(weight * from.get(at)?)
-                    })
-                    .sum();
+    // Down the columns, then along the rows; nothing lies outside.
+    let mut down = Array2::<f32>::zeros(image.dim());
+    down.outer_iter_mut().enumerate().par_bridge().for_each(|(row, mut to)| {
+        for (weight, from) in kernel.iter().zip(row as isize - reach..) {
+            if let Some(from) = usize::try_from(from).ok().filter(|from| *from < image.nrows()) {
+                to.scaled_add(*weight, &image.row(from));
             }
         }
-    }
+    });
+    let mut result = Array2::<f32>::zeros(image.dim());
+    result.outer_iter_mut().zip(down.outer_iter()).par_bridge().for_each(|(mut to, from)| {
+        let mut padded = vec![0.0; image.ncols() + 2 * reach as usize];
+        let inside = padded[reach as usize..].iter_mut();
+        inside.zip(from).for_each(|(to, from)| *to = *from);
+        for (weight, from) in kernel.iter().zip(padded.windows(image.ncols().max(1))) {
+            to.scaled_add(*weight, &aview1(from));
+        }
+    });
     result.mapv_inplace(|v| v / square as f32);
     (result, square)
 }

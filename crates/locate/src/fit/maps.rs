@@ -2,9 +2,11 @@
 
 use super::gaussian::REACH;
 use super::noise::NoiseModel;
-use super::sweep::Fitting;
-use ndarray::Array2;
+use super::pixels::{add_slopes, wide};
+use super::sweep::{Fitting, touches};
+use ndarray::{Array2, s};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Pixels whose correlations with others are looked at, at most.
 const ENOUGH: usize = 20_000;
@@ -23,36 +25,76 @@ pub(super) struct Maps {
     pub owner: Array2<u32>,
 }
 
-impl Fitting<'_> {
-    /// What the columns and planes leave, and how the columns' images change.
-    pub(super) fn maps(&self) -> Maps {
-        let size = self.residual.dim();
-        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
-        let mut maps = Maps {
+impl Maps {
+    fn empty(size: (usize, usize)) -> Self {
+        Self {
             residual: Array2::zeros(size),
             slopes: [Array2::zeros(size), Array2::zeros(size)],
             owner: Array2::from_elem(size, u32::MAX),
-        };
+        }
+    }
+}
+
+impl Fitting<'_> {
+    /// What the columns and planes leave, and how the columns' images change.
+    pub(super) fn maps(&self) -> Maps {
+        let (height, width) = self.residual.dim();
+        let parts: Vec<Maps> = self.bands().into_par_iter().map(|rows| self.band(rows)).collect();
+        let mut maps = Maps::empty((height, width));
+        let mut top = 0;
+        for part in parts {
+            let rows = s![top..top + part.owner.nrows(), ..];
+            maps.residual.slice_mut(rows).assign(&part.residual);
+            maps.owner.slice_mut(rows).assign(&part.owner);
+            maps.slopes.iter_mut().zip(&part.slopes).for_each(|(to, from)| to.slice_mut(rows).assign(from));
+            top += part.owner.nrows();
+        }
+        maps
+    }
+
+    /// The maps of some rows.
+    fn band(&self, rows: Range<usize>) -> Maps {
+        let (context, size) = (&self.context, (rows.len(), self.residual.ncols()));
+        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
+        let mut maps = Maps::empty(size);
         for (index, (column, window)) in self.columns.iter().zip(&self.windows).enumerate() {
             let reach = REACH * column.axes().0;
-            let [top, bottom, left, right] = self.context.box_around(column.x, column.y, reach);
-            for row in top..bottom {
-                for col in left..right {
-                    let (x, y) = self.context.place(row, col);
-                    let value = column.values(x, y, &self.context.model);
-                    maps.slopes[0][(row, col)] += value.by[0] as f32;
-                    maps.slopes[1][(row, col)] += value.by[1] as f32;
-                }
+            if touches(column.y, reach, &rows) {
+                let [by_x, by_y] = &mut maps.slopes;
+                wide(
+                    #[inline(always)]
+                    || {
+                        context.disc((column.x, column.y), reach, |row, columns, x, y| {
+                            if !rows.contains(&row) {
+                                return;
+                            }
+                            let part = s![row - rows.start, columns];
+                            let (mut by_x, mut by_y) = (by_x.slice_mut(part), by_y.slice_mut(part));
+                            if let (Some(by_x), Some(by_y)) = (by_x.as_slice_mut(), by_y.as_slice_mut()) {
+                                add_slopes([by_x, by_y], x, y, column, &context.model);
+                            }
+                        });
+                    },
+                );
             }
-            for (row, col, x, y) in self.context.pixels_of(window) {
-                let distance = (x - window.x).hypot(y - window.y) as f32;
-                if distance < nearest[(row, col)] {
-                    nearest[(row, col)] = distance;
-                    maps.owner[(row, col)] = index as u32;
-                    let background = column.background(window.terms(x, y));
-                    maps.residual[(row, col)] = (self.residual[(row, col)] - background) as f32;
-                }
+            if !touches(window.y, window.radius, &rows) {
+                continue;
             }
+            context.disc((window.x, window.y), window.radius, |row, columns, x, y| {
+                if !rows.contains(&row) {
+                    return;
+                }
+                for (step, col) in columns.enumerate() {
+                    let (at, x) = ((row - rows.start, col), x + step as f64);
+                    let square = ((x - window.x).powi(2) + (y - window.y).powi(2)) as f32;
+                    if square < nearest[at] {
+                        nearest[at] = square;
+                        maps.owner[at] = index as u32;
+                        let background = column.background(window.terms(x, y));
+                        maps.residual[at] = (self.residual[(row, col)] - background) as f32;
+                    }
+                }
+            });
         }
         maps
     }
@@ -120,21 +162,37 @@ impl Fitting<'_> {
 
     /// The image without the columns and the backgrounds beneath those nearby; zero farther away.
     pub(super) fn left(&self) -> Array2<f32> {
-        let size = self.residual.dim();
-        let mut nearest = Array2::<f32>::from_elem(size, f32::INFINITY);
-        let mut left = Array2::zeros(size);
-        for (column, window) in self.columns.iter().zip(&self.windows) {
-            let reach = 1.5 * window.radius;
-            let [top, bottom, from, to] = self.context.box_around(window.x, window.y, reach);
-            for row in top..bottom {
-                for col in from..to {
-                    let distance = (col as f64 - window.x).hypot(row as f64 - window.y) as f32;
-                    if distance < nearest[(row, col)] {
-                        nearest[(row, col)] = distance;
-                        left[(row, col)] = (self.residual[(row, col)] - column.plane[0]) as f32;
+        let width = self.residual.ncols();
+        let mut left = Array2::zeros(self.residual.dim());
+        let parts: Vec<(usize, Array2<f32>)> = self
+            .bands()
+            .into_par_iter()
+            .map(|rows| {
+                let mut nearest = Array2::<f32>::from_elem((rows.len(), width), f32::INFINITY);
+                let mut left = Array2::zeros((rows.len(), width));
+                for (column, window) in self.columns.iter().zip(&self.windows) {
+                    let reach = 1.5 * window.radius;
+                    if !touches(window.y, reach, &rows) {
+                        continue;
+                    }
+                    let [top, bottom, from, to] = self.context.box_around(window.x, window.y, reach);
+                    for row in top.max(rows.start)..bottom.min(rows.end) {
+                        for col in from..to {
+                            let at = (row - rows.start, col);
+                            let square =
+                                ((col as f64 - window.x).powi(2) + (row as f64 - window.y).powi(2)) as f32;
+                            if square < nearest[at] {
+                                nearest[at] = square;
+                                left[at] = (self.residual[(row, col)] - column.plane[0]) as f32;
+                            }
+                        }
                     }
                 }
-            }
+                (rows.start, left)
+            })
+            .collect();
+        for (top, part) in parts {
+            left.slice_mut(s![top..top + part.nrows(), ..]).assign(&part);
         }
         left
     }

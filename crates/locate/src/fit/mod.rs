@@ -14,6 +14,7 @@ mod maps;
 mod noise;
 mod outside;
 mod patch;
+mod pixels;
 mod planes;
 mod profile;
 mod rows;

@@ -4,6 +4,7 @@ use super::Start;
 use super::patch::depth;
 use crate::neighbours::Neighbours;
 use crate::{median, nearest_distances};
+use rayon::prelude::*;
 
 /// How far from the border, in widths, a column matters.
 const REACH: f64 = 4.5;
@@ -47,6 +48,7 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Silent> {
     let around = AROUND * apart;
     let neighbours = Neighbours::new(&positions, around);
     let offsets: Vec<Vec<(usize, f64, f64)>> = (0..starts.len())
+        .into_par_iter()
         .map(|i| {
             let of = |j: usize| (j, positions[j].0 - positions[i].0, positions[j].1 - positions[i].1);
             neighbours.of(i).into_iter().map(of).collect()
@@ -55,24 +57,32 @@ pub(super) fn beyond(starts: &[Start], size: (usize, usize)) -> Vec<Silent> {
     let deep = |i: usize| depth(positions[i].0, positions[i].1, size);
     let inner: Vec<usize> = (0..starts.len()).filter(|i| deep(*i) >= around).collect();
     let same = SAME * apart;
-    let mut guesses: Vec<Guess> = Vec::new();
-    for i in (0..starts.len()).filter(|i| deep(*i) < around) {
+    let border: Vec<usize> = (0..starts.len()).filter(|i| deep(*i) < around).collect();
+    // What each column at the border expects, and by which example.
+    let expected = border.into_par_iter().flat_map_iter(|i| {
         let (x, y) = positions[i];
         let mut alike: Vec<(f64, usize)> = nearest(&inner, &positions, i)
             .into_iter()
             .filter_map(|k| Some((unlike(&offsets[i], &offsets[k], (x, y), size, same)?, k)))
             .collect();
         alike.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (_, k) in alike.into_iter().take(BELIEVED) {
-            for &(j, dx, dy) in &offsets[k] {
+        alike.truncate(BELIEVED);
+        let (offsets, starts) = (&offsets, starts);
+        alike.into_iter().flat_map(move |(_, k)| offsets[k].iter().map(move |offset| (k, offset))).filter_map(
+            move |(k, &(j, dx, dy))| {
                 let place = (x + dx, y + dy);
                 let depth = depth(place.0, place.1, size);
-                let known = |(_, ox, oy): &(usize, f64, f64)| (ox - dx).hypot(oy - dy) < same;
-                if depth < INSIDE && -depth < REACH * starts[i].sigma && !offsets[i].iter().any(known) {
-                    add(&mut guesses, place, [j, k, i], same);
-                }
-            }
-        }
+                let known =
+                    |(_, ox, oy): &(usize, f64, f64)| (ox - dx).powi(2) + (oy - dy).powi(2) < same * same;
+                let fits = depth < INSIDE && -depth < REACH * starts[i].sigma;
+                (fits && !offsets[i].iter().any(known)).then_some((place, [j, k, i]))
+            },
+        )
+    });
+    let expected: Vec<((f64, f64), [usize; 3])> = expected.collect();
+    let mut guesses: Vec<Guess> = Vec::new();
+    for (place, like) in expected {
+        add(&mut guesses, place, like, same);
     }
     let start = |guess: Guess| {
         let n = guess.places.len() as f64;
@@ -100,7 +110,7 @@ fn add(guesses: &mut Vec<Guess>, place: (f64, f64), like: [usize; 3], same: f64)
     let near = |g: &&mut Guess| {
         let n = g.places.len() as f64;
         let sum = g.places.iter().fold((0.0, 0.0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
-        (sum.0 / n - place.0).hypot(sum.1 / n - place.1) < same
+        (sum.0 / n - place.0).powi(2) + (sum.1 / n - place.1).powi(2) < same * same
     };
     match guesses.iter_mut().find(near) {
         Some(guess) => {

@@ -1,12 +1,18 @@
 //! One column refined on its part of the image.
 
-use super::gaussian::{Gaussian, MOST, Model, REACH};
+use super::gaussian::{Gaussian, MOST, Model};
 use super::noise::NoiseModel;
+use super::pixels::{Normal, Pixels, paint};
 use super::{Shape, Statistics, Symmetric};
 use ndarray::Array2;
+use std::ops::Range;
 
 /// Narrowest and widest column, over the typical one.
 const WIDTHS: (f64, f64) = (0.3, 3.0);
+
+/// Steps of less than this \[px\], and this part of a height or a width, are not taken.
+const SMALL_PX: f64 = 1e-4;
+const SMALL_PART: f64 = 2e-5;
 
 /// What all fits of an image have in common.
 #[derive(Clone)]
@@ -52,20 +58,28 @@ impl Context<'_> {
         [top, bottom, left, right]
     }
 
-    /// The pixels of a window: row, column, and where they look.
-    pub(super) fn pixels_of(
+    /// The pixels within `reach` of a point, row by row: the row, its columns, and where the first of them looks.
+    #[inline(always)]
+    pub(super) fn disc(
         &self,
-        window: &Window,
-    ) -> impl Iterator<Item = (usize, usize, f64, f64)> + use<'_> {
-        let Window { x, y, radius, .. } = *window;
-        let [top, bottom, left, right] = self.box_around(x, y, radius);
-        (top..bottom)
-            .flat_map(move |row| (left..right).map(move |col| (row, col)))
-            .map(|(row, col)| {
-                let (x, y) = self.place(row, col);
-                (row, col, x, y)
-            })
-            .filter(move |(_, _, px, py)| (px - x).hypot(py - y) <= radius)
+        (x, y): (f64, f64),
+        reach: f64,
+        mut each: impl FnMut(usize, Range<usize>, f64, f64),
+    ) {
+        let [top, bottom, left, right] = self.box_around(x, y, reach);
+        for row in top..bottom {
+            let (first, at) = self.place(row, 0);
+            let square = reach * reach - (at - y) * (at - y);
+            if square < 0.0 {
+                continue;
+            }
+            let (half, middle) = (square.sqrt(), x - first);
+            let from = ((middle - half).ceil().max(0.0) as usize).max(left);
+            let to = (((middle + half).floor() + 1.0).max(0.0) as usize).min(right);
+            if from < to {
+                each(row, from..to, first + from as f64, at);
+            }
+        }
     }
 
     /// A column no farther away, no higher and no deeper, no wider and no narrower than it may be.
@@ -146,57 +160,30 @@ pub(super) struct Patch {
     pub residual: Array2<f64>,
 }
 
-/// A pixel of a window.
-struct Pixel {
-    x: f64,
-    y: f64,
-    /// The image without the other columns.
-    data: f64,
-    /// The other columns' part.
-    others: f64,
-}
-
-/// Cost, gradient and matrix of the normal equations.
-struct Normal {
-    cost: f64,
-    gradient: [f64; MOST],
-    matrix: [[f64; MOST]; MOST],
-}
-
 impl Patch {
-    /// Adds `sign` times a column's image.
-    pub(super) fn add(&mut self, context: &Context<'_>, column: &Gaussian, sign: f64) {
-        let (height, width) = self.residual.dim();
-        let reach = REACH * column.axes().0;
-        let [top, bottom, left, right] = context.box_around(column.x, column.y, reach);
-        for row in top.max(self.top)..bottom.min(self.top + height) {
-            for col in left.max(self.left)..right.min(self.left + width) {
-                let (x, y) = context.place(row, col);
-                self.residual[(row - self.top, col - self.left)] += sign * column.at(x, y, &context.model);
-            }
-        }
-    }
-
     /// Refines a column by at most `iterations` steps, and keeps the patch in agreement. Returns how far it
-    /// moved, or `None` if its pixels don't determine it.
+    /// moved, or `None` if its pixels don't determine it. What `pixels` holds is replaced.
     pub(super) fn refine(
         &mut self,
         context: &Context<'_>,
         column: &mut Gaussian,
         window: &Window,
         iterations: usize,
+        pixels: &mut Pixels,
     ) -> Option<f64> {
-        let pixels = self.pixels(context, column, window);
+        pixels.fill(context, self, column, window);
         let before = *column;
         let refined = match (context.model.shape, window.crowded) {
-            (Shape::Round, true) => minimise::<4>(context, &pixels, *column, window, iterations),
-            (Shape::Round, false) => minimise::<7>(context, &pixels, *column, window, iterations),
-            (Shape::Elliptical, true) => minimise::<6>(context, &pixels, *column, window, iterations),
-            (Shape::Elliptical, false) => minimise::<9>(context, &pixels, *column, window, iterations),
+            (Shape::Round, true) => minimise::<4>(context, pixels, *column, window, iterations),
+            (Shape::Round, false) => minimise::<7>(context, pixels, *column, window, iterations),
+            (Shape::Elliptical, true) => minimise::<6>(context, pixels, *column, window, iterations),
+            (Shape::Elliptical, false) => minimise::<9>(context, pixels, *column, window, iterations),
         }?;
         *column = refined;
-        self.add(context, &before, 1.0);
-        self.add(context, column, -1.0);
+        if *column != before {
+            paint(self, context, &before, 1.0);
+            paint(self, context, column, -1.0);
+        }
         Some((column.x - before.x).hypot(column.y - before.y))
     }
 
@@ -208,47 +195,35 @@ impl Patch {
         column: &Gaussian,
         window: &Window,
     ) -> Option<Vec<f64>> {
-        let pixels = self.pixels(context, column, window);
+        let mut pixels = Pixels::default();
+        pixels.fill(context, self, column, window);
         match (context.model.shape, window.crowded) {
-            (Shape::Round, true) => inverse_diagonal::<4>(context, &pixels, column, window),
-            (Shape::Round, false) => inverse_diagonal::<7>(context, &pixels, column, window),
-            (Shape::Elliptical, true) => inverse_diagonal::<6>(context, &pixels, column, window),
-            (Shape::Elliptical, false) => inverse_diagonal::<9>(context, &pixels, column, window),
+            (Shape::Round, true) => inverse_diagonal::<4>(context, &mut pixels, column, window),
+            (Shape::Round, false) => inverse_diagonal::<7>(context, &mut pixels, column, window),
+            (Shape::Elliptical, true) => inverse_diagonal::<6>(context, &mut pixels, column, window),
+            (Shape::Elliptical, false) => inverse_diagonal::<9>(context, &mut pixels, column, window),
         }
-    }
-
-    fn pixels(&self, context: &Context<'_>, column: &Gaussian, window: &Window) -> Vec<Pixel> {
-        let side = 2.0 * window.radius + 1.0;
-        let mut pixels = Vec::with_capacity((side * side) as usize);
-        for (row, col, x, y) in context.pixels_of(window) {
-            let data = self.residual[(row - self.top, col - self.left)] + column.at(x, y, &context.model);
-            let value = f64::from(context.image[(row, col)]);
-            if value.is_finite() {
-                pixels.push(Pixel { x, y, data, others: value - data });
-            }
-        }
-        pixels
     }
 }
 
 /// Levenberg's and Marquardt's way down, at most `iterations` steps.
 fn minimise<const N: usize>(
     context: &Context<'_>,
-    pixels: &[Pixel],
+    pixels: &mut Pixels,
     start: Gaussian,
     window: &Window,
     iterations: usize,
 ) -> Option<Gaussian> {
-    if pixels.len() < N + 2 {
+    if pixels.count < N + 2 {
         return None;
     }
     if iterations == 0 {
         return with_height::<N>(context, pixels, start, window);
     }
     let mut column = start;
-    let mut normal = with_beliefs::<N>(context, pixels, &column, window);
+    let mut normal = with_beliefs(context, &column, window, pixels.normal::<N>(context, &column, window));
     let mut damping = 1e-3;
-    for _ in 0..iterations {
+    for iteration in 1..=iterations {
         let Some(step) = solve::<N>(&normal, damping) else {
             damping *= 10.0;
             if damping > 1e3 {
@@ -256,16 +231,19 @@ fn minimise<const N: usize>(
             }
             continue;
         };
+        if is_small(&step, &column, context.model.shape) {
+            break;
+        }
         let trial = context.held(column.stepped(&step, context.model.shape), window);
-        let tried = with_beliefs::<N>(context, pixels, &trial, window);
+        // Nobody asks for the derivatives after the last step.
+        let tried = if iteration < iterations {
+            pixels.normal::<N>(context, &trial, window)
+        } else {
+            pixels.cost(context, &trial, window)
+        };
+        let tried = with_beliefs(context, &trial, window, tried);
         if tried.cost.is_finite() && tried.cost <= normal.cost {
-            let moved = (trial.x - column.x).hypot(trial.y - column.y);
-            let gained = normal.cost - tried.cost;
-            (column, damping) = (trial, damping * 0.2);
-            normal = tried;
-            if moved < 1e-4 && gained <= 1e-9 * normal.cost {
-                break;
-            }
+            (column, damping, normal) = (trial, damping * 0.2, tried);
         } else {
             damping *= 10.0;
         }
@@ -273,14 +251,29 @@ fn minimise<const N: usize>(
     Some(column)
 }
 
+/// Whether a step is not worth taking.
+fn is_small(step: &[f64], column: &Gaussian, shape: Shape) -> bool {
+    let within = |steps: &[f64], least: f64| steps.iter().all(|step| step.abs() < least);
+    let height = SMALL_PART * column.height.abs();
+    let of_shape = match shape {
+        Shape::Round => SMALL_PART,
+        Shape::Elliptical => SMALL_PART * column.inverse[0].min(column.inverse[2]),
+    };
+    let own = shape.own();
+    within(&step[..2], SMALL_PX)
+        && within(&step[2..3], height)
+        && within(&step[3..own], of_shape)
+        && within(&step[own..], height)
+}
+
 /// The best height and plane with everything else as it is.
 fn with_height<const N: usize>(
     context: &Context<'_>,
-    pixels: &[Pixel],
+    pixels: &mut Pixels,
     column: Gaussian,
     window: &Window,
 ) -> Option<Gaussian> {
-    let normal = with_beliefs::<N>(context, pixels, &column, window);
+    let normal = with_beliefs(context, &column, window, pixels.normal::<N>(context, &column, window));
     let own = context.model.shape.own();
     let chosen: Vec<usize> = std::iter::once(2).chain(own..N).collect();
     let mut matrix = Symmetric::zeros(chosen.len());
@@ -314,64 +307,17 @@ fn full<const N: usize>(normal: &Normal) -> Symmetric {
 
 fn inverse_diagonal<const N: usize>(
     context: &Context<'_>,
-    pixels: &[Pixel],
+    pixels: &mut Pixels,
     column: &Gaussian,
     window: &Window,
 ) -> Option<Vec<f64>> {
-    let factor = full::<N>(&normal_equations::<N>(context, pixels, column, window)).factor(0.0)?;
+    let factor = full::<N>(&pixels.normal::<N>(context, column, window)).factor(0.0)?;
     let diagonal = (0..N).map(|i| factor.inverse_column(i)[i]);
     Some(diagonal.collect())
 }
 
-fn with_beliefs<const N: usize>(
-    context: &Context<'_>,
-    pixels: &[Pixel],
-    column: &Gaussian,
-    window: &Window,
-) -> Normal {
-    let mut normal = normal_equations::<N>(context, pixels, column, window);
-    believe::<N>(context, column, window, &mut normal);
-    normal
-}
-
-fn normal_equations<const N: usize>(
-    context: &Context<'_>,
-    pixels: &[Pixel],
-    column: &Gaussian,
-    window: &Window,
-) -> Normal {
-    let mut normal = Normal { cost: 0.0, gradient: [0.0; MOST], matrix: [[0.0; MOST]; MOST] };
-    let (own, noise) = (context.model.shape.own(), context.noise);
-    // As in `Window::terms`, with the division out of the innermost loop.
-    let scale = 1.0 / window.radius;
-    for pixel in pixels {
-        let value = column.values(pixel.x, pixel.y, &context.model);
-        let (u, v) = (scale * (pixel.x - window.x), scale * (pixel.y - window.y));
-        let mut by = [0.0; N];
-        by[..own].copy_from_slice(&value.by[..own]);
-        by[own..].iter_mut().zip([1.0, u, v]).for_each(|(by, plane)| *by = plane);
-        let model = value.value + column.plane[0] + column.plane[1] * u + column.plane[2] * v;
-        let off = pixel.data - model;
-        let (weight, cost) = match context.statistics {
-            Statistics::LeastSquares => (1.0, off * off),
-            Statistics::Poisson => (
-                1.0 / noise.variance(pixel.others + model),
-                noise.deviance(pixel.others + pixel.data, pixel.others + model),
-            ),
-        };
-        normal.cost += cost;
-        for row in 0..N {
-            let scaled = weight * by[row];
-            normal.gradient[row] += scaled * off;
-            let line = normal.matrix[row][row..].iter_mut().zip(&by[row..]);
-            line.for_each(|(value, by)| *value += scaled * by);
-        }
-    }
-    normal
-}
-
 /// Adds what is known beforehand: of the place, the height and the shape.
-fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Window, normal: &mut Normal) {
+fn with_beliefs(context: &Context<'_>, column: &Gaussian, window: &Window, mut normal: Normal) -> Normal {
     for (index, precision) in precisions(context, window) {
         let inverse = context.typical.powi(-2);
         let off = match (index, context.model.shape) {
@@ -388,6 +334,7 @@ fn believe<const N: usize>(context: &Context<'_>, column: &Gaussian, window: &Wi
         normal.gradient[index] += precision * off;
         normal.matrix[index][index] += precision;
     }
+    normal
 }
 
 /// How sure is what is known beforehand of the parameters of a column: their numbers, and inverse

@@ -4,6 +4,7 @@ use super::gaussian::{Gaussian, REACH};
 use super::maps::Maps;
 use super::outside::Silent;
 use super::patch::{Context, Patch, Place, Window};
+use super::pixels::{Pixels, paint};
 use super::rows::Posterior;
 use super::scene::Surface;
 use super::{Fit, FittedColumn, Reason, Start};
@@ -12,6 +13,7 @@ use crate::neighbours::Neighbours;
 use crate::{median, nearest_distances};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Radius of a column's window in widths, and its smallest \[px\].
 const WINDOW: f64 = 2.8;
@@ -32,6 +34,10 @@ const SETTLED_PX: f64 = 5e-4;
 const LEASH: f64 = 0.34;
 /// One that isn't reported may leave it by this many standard deviations of its place, too.
 const SILENT_LEASH: f64 = 3.0;
+/// Side of a tile in halos: columns are refined on a copy of tile and halo.
+const TILE: usize = 4;
+/// Rows are displaced by less than this \[px\].
+const SLACK: f64 = 3.0;
 /// Part of a window that may lie outside the image.
 const OUTSIDE: f64 = 0.4;
 
@@ -202,7 +208,7 @@ impl<'a> Fitting<'a> {
     /// Refines the columns of every fourth tile at once: those that share no pixel.
     fn tiles(&mut self, colour: usize, steps: usize) -> Vec<(usize, Gaussian, Option<f64>)> {
         let (height, width) = self.residual.dim();
-        let side = (2 * self.halo).max(48);
+        let side = TILE * self.halo;
         let (down, across) = (height.div_ceil(side), width.div_ceil(side));
         let mut members: Vec<Vec<usize>> = vec![Vec::new(); down * across];
         for (index, window) in self.windows.iter().enumerate().filter(|(i, _)| self.active[*i]) {
@@ -221,13 +227,14 @@ impl<'a> Fitting<'a> {
                     ((row + side + this.halo).min(height), (column + side + this.halo).min(width));
                 let residual = this.residual.slice(s![top..bottom, left..right]).to_owned();
                 let mut patch = Patch { top, left, residual };
+                let mut pixels = Pixels::default();
                 let refined: Vec<_> = list
                     .iter()
                     .map(|&index| {
                         let (mut column, window) = (this.columns[index], &this.windows[index]);
                         let fixed = this.reasons[index].is_some();
                         let steps = if fixed { 0 } else { steps };
-                        let moved = patch.refine(&this.context, &mut column, window, steps);
+                        let moved = patch.refine(&this.context, &mut column, window, steps, &mut pixels);
                         (index, column, moved)
                     })
                     .collect();
@@ -286,30 +293,33 @@ impl<'a> Fitting<'a> {
         }
     }
 
+    /// The rows of the image in parts, for work side by side.
+    pub(super) fn bands(&self) -> Vec<Range<usize>> {
+        let height = self.residual.nrows();
+        let band = height.div_ceil(rayon::current_num_threads().max(1) * 4).max(16);
+        (0..height).step_by(band).map(|top| top..(top + band).min(height)).collect()
+    }
+
     /// The residual from scratch.
     pub(super) fn renew(&mut self) {
-        let (height, width) = self.residual.dim();
-        let band = height.div_ceil(rayon::current_num_threads().max(1) * 4).max(16);
         let this = &*self;
-        let bands: Vec<Patch> = (0..height.div_ceil(band))
+        let bands: Vec<Patch> = this
+            .bands()
             .into_par_iter()
-            .map(|number| {
-                let (top, bottom) = (number * band, ((number + 1) * band).min(height));
-                let mut residual = this.context.image.slice(s![top..bottom, ..]).mapv(f64::from);
+            .map(|rows| {
+                let mut residual = this.context.image.slice(s![rows.clone(), ..]).mapv(f64::from);
                 if let Some(surface) = &this.surface {
-                    residual -= &surface.image.slice(s![top..bottom, ..]);
+                    residual -= &surface.image.slice(s![rows.clone(), ..]);
                 }
-                let mut patch = Patch { top, left: 0, residual };
-                let reach = |column: &Gaussian| REACH * column.axes().0 + 3.0;
+                let mut patch = Patch { top: rows.start, left: 0, residual };
                 for column in &this.columns {
-                    if column.y + reach(column) >= top as f64 && column.y - reach(column) <= bottom as f64 {
-                        patch.add(&this.context, column, -1.0);
+                    if touches(column.y, REACH * column.axes().0, &rows) {
+                        paint(&mut patch, &this.context, column, -1.0);
                     }
                 }
                 patch
             })
             .collect();
-        debug_assert!(bands.iter().all(|patch| patch.residual.ncols() == width));
         for patch in bands {
             let rows = patch.top..patch.top + patch.residual.nrows();
             self.residual.slice_mut(s![rows, ..]).assign(&patch.residual);
@@ -350,4 +360,10 @@ impl<'a> Fitting<'a> {
             .collect();
         Fit { columns, noise: self.context.noise, rows: posterior.map(|_| self.context.rows) }
     }
+}
+
+/// Whether something within `reach` of `y` may lie in some rows, though those are displaced a little.
+pub(super) fn touches(y: f64, reach: f64, rows: &Range<usize>) -> bool {
+    let reach = reach + SLACK;
+    y + reach >= rows.start as f64 && y - reach <= rows.end as f64
 }
