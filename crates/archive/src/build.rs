@@ -127,8 +127,10 @@ impl Build<'_> {
             );
             return setting("range", range, message);
         }
-        if self.labels.is_empty() || self.jobs == 0 {
-            return setting("labels or jobs", "none".to_owned(), "give at least one".to_owned());
+        for (name, count) in [("labels", self.labels.len()), ("jobs", self.jobs)] {
+            if count == 0 {
+                return setting(name, "0".to_owned(), "give at least one".to_owned());
+            }
         }
         let mut labels = self.labels.clone();
         labels.sort_unstable();

@@ -155,23 +155,30 @@ impl Grey {
 
 fn encode(
     image: &Array2<f32>,
-    (low, high): (f32, f32),
+    range: (f32, f32),
     depth: Depth,
     size: Option<PixelSize>,
 ) -> io::Result<Vec<u8>> {
-    let scaled = |white: f32| {
-        let scale = if high > low { white / (high - low) } else { 0.0 };
-        move |v: &f32| ((v - low) * scale).round().clamp(0.0, white)
-    };
     match depth {
-        Depth::Eight => {
-            let grey = scaled(255.0);
-            encode_png_gray8(&image.map(|v| grey(v) as u8))
-        }
-        Depth::Sixteen => {
-            let grey = scaled(65_535.0);
-            encode_png_gray16(&image.map(|v| grey(v) as u16))
-        }
+        Depth::Eight => encode_png_gray8(&levels(image, range, 255.0, |level| level as u8)),
+        Depth::Sixteen => encode_png_gray16(&levels(image, range, 65_535.0, |level| level as u16)),
         Depth::Float => encode_tiff(image, size),
     }
+}
+
+/// Grey levels from black at `low` to `white` at `high`.
+fn levels<T: Clone + Default>(
+    image: &Array2<f32>,
+    (low, high): (f32, f32),
+    white: f32,
+    narrow: impl Fn(u32) -> T,
+) -> Array2<T> {
+    // So far from zero a float's last bits are whole numbers.
+    const WHOLE: f32 = 8_388_608.0;
+    let scale = if high > low { white / (high - low) } else { 0.0 };
+    let mut levels = Array2::default(image.dim());
+    levels.zip_mut_with(image, |level, value| {
+        *level = narrow((((value - low) * scale).clamp(0.0, white) + WHOLE).to_bits());
+    });
+    levels
 }

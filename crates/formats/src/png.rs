@@ -161,7 +161,7 @@ fn encode((rows, columns): (usize, usize), depth: BitDepth, samples: &[u8]) -> i
     let mut encoder = Encoder::new(&mut bytes, side(columns)?, side(rows)?);
     encoder.set_color(ColorType::Grayscale);
     encoder.set_depth(depth);
-    encoder.set_compression(Compression::Fast);
+    encoder.set_compression(Compression::Fastest);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(samples)?;
     writer.finish()?;

@@ -53,7 +53,7 @@ pub fn expose(
 ) -> Result<Array2<f32>, ImagingError> {
     ImagingError::check("counts per unit", counts_per_unit, 1e-9, 1e12, "positive and at most 1e12")?;
     let scale = counts_per_unit as f32;
-    let mut image = expected.mapv(|v| poisson(v.max(0.0) * scale, rng));
+    let mut image = expected.mapv(|v| poisson(v * scale, rng));
     if detector.response_px > 0.0 {
         let keep = (-1.0 / detector.response_px).exp() as f32;
         for mut row in image.rows_mut() {

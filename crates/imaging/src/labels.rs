@@ -31,10 +31,11 @@ pub fn circular_mask(spots: &[Spot], radius_px: f64, grid: &Grid) -> Array2<f32>
         let (rows, columns) = window(spot, radius_px, grid);
         for row in rows {
             let dy = row as f64 - spot.y;
-            for column in columns.clone() {
+            let mut line = mask.slice_mut(s![row, columns.clone()]);
+            for (column, pixel) in columns.clone().zip(&mut line) {
                 let dx = column as f64 - spot.x;
                 if dx * dx + dy * dy <= radius_px * radius_px {
-                    mask[(row, column)] = 1.0;
+                    *pixel = 1.0;
                 }
             }
         }
@@ -54,10 +55,8 @@ pub fn gaussian_mask(spots: &[Spot], sigma_px: f64, grid: &Grid) -> Array2<f32> 
         along_x.extend(columns.clone().map(|column| ((column as f64 - spot.x).powi(2) * scale).exp() as f32));
         for row in rows {
             let along_y = ((row as f64 - spot.y).powi(2) * scale).exp() as f32;
-            for (column, along_x) in columns.clone().zip(&along_x) {
-                let pixel = &mut mask[(row, column)];
-                *pixel = pixel.max(along_x * along_y);
-            }
+            let mut line = mask.slice_mut(s![row, columns.clone()]);
+            line.iter_mut().zip(&along_x).for_each(|(pixel, along_x)| *pixel = pixel.max(along_x * along_y));
         }
     }
     mask

@@ -137,7 +137,13 @@ impl LinearModel {
 
     /// What a column of an element contributes at every frequency, `[ky, kx]`, none of them negative: the object
     /// function, the source, a round lens and the thermal displacement.
-    fn weights(&self, table: &[f64], displacement: f64, period: [f64; 2], [nx, ny]: [usize; 2]) -> Array2<f32> {
+    fn weights(
+        &self,
+        table: &[f64],
+        displacement: f64,
+        period: [f64; 2],
+        [nx, ny]: [usize; 2],
+    ) -> Array2<f32> {
         let axis = |period: f64, count: usize| -> Vec<(f64, f64)> {
             let squares = (0..count).map(|k| (k as f64 / period).powi(2));
             squares.map(|k2| (k2, (-2.0 * PI * PI * displacement * k2).exp())).collect()
@@ -227,6 +233,11 @@ pub struct Spectrum {
 }
 
 impl Spectrum {
+    /// Frequencies along y and x that it holds, zero and positive ones.
+    pub fn frequencies(&self) -> [usize; 2] {
+        [self.parts.nrows() / 2, self.parts.ncols() / 2]
+    }
+
     /// The image on the pixel centres of `grid` \[object function\]. With `scan`, row i shows
     /// I₀(x − δx_i, y − δy_i), as the paper defines its scan noise; without interpolation.
     ///
@@ -241,7 +252,7 @@ impl Spectrum {
             None => self.rows(grid),
         };
         // Columns at both sides of the middle: cosines are even and sines are odd.
-        let nx = self.parts.ncols() / 2;
+        let [_, nx] = self.frequencies();
         let half = grid.width.div_ceil(2);
         let along_x = waves(&self.angles(0, grid.width, half), nx);
         let even = rows.slice(s![.., ..nx]).dot(&along_x.slice(s![..nx, ..]));
@@ -264,7 +275,7 @@ impl Spectrum {
 
     /// Coefficients along x of every row, their real and their imaginary parts beside each other.
     fn rows(&self, grid: &Grid) -> Array2<f32> {
-        let ny = self.parts.nrows() / 2;
+        let [ny, _] = self.frequencies();
         let half = grid.height.div_ceil(2);
         let along_y = waves(&self.angles(1, grid.height, half), ny);
         let even = along_y.slice(s![..ny, ..]).t().dot(&self.parts.slice(s![..ny, ..]));
@@ -278,7 +289,7 @@ impl Spectrum {
 
     /// The same where the scan displaced them.
     fn scanned_rows(&self, grid: &Grid, scan: &[RowShift]) -> Array2<f32> {
-        let (ny, nx) = (self.parts.nrows() / 2, self.parts.ncols() / 2);
+        let [ny, nx] = self.frequencies();
         let scan = &scan[..grid.height];
         let turn = |axis: usize, shift: f64| 2.0 * PI * shift / self.period[axis];
         let places = self.angles(1, grid.height, grid.height).into_iter().zip(scan);

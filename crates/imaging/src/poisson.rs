@@ -174,7 +174,8 @@ mod tests {
 
     /// Means on both sides of the switch of methods, on and between those that have tables.
     const MEANS: [f32; 16] = [
-        0.1, 0.01, 0.7, 1.0, 2.515_625, 4.0, 11.9, 12.1, 40.0, 100.3, 255.0, 255.99, 256.0, 300.0, 3000.0, 1e5,
+        0.1, 0.01, 0.7, 1.0, 2.515_625, 4.0, 11.9, 12.1, 40.0, 100.3, 255.0, 255.99, 256.0, 300.0, 3000.0,
+        1e5,
     ];
     const DRAWS: usize = 400_000;
 
@@ -196,7 +197,8 @@ mod tests {
             let exact = f64::from(mean);
             let reach = 10.0 * exact.sqrt() + 30.0;
             let (low, high) = ((exact - reach).max(0.0) as u64, (exact + reach) as u64);
-            let expected = |k: u64| DRAWS as f64 * (k as f64 * exact.ln() - exact - ln_factorial(k as f64)).exp();
+            let expected =
+                |k: u64| DRAWS as f64 * (k as f64 * exact.ln() - exact - ln_factorial(k as f64)).exp();
             let (mut statistic, mut classes) = (0.0, 0.0);
             let mut add = |seen: f64, expected: f64| {
                 statistic += (seen - expected).powi(2) / expected;
@@ -218,7 +220,11 @@ mod tests {
                     add(rare_seen[side], rare_expected[side]);
                 }
             }
-            assert_eq!(histogram.range(..low).count() + histogram.range(high + 1..).count(), 0, "mean {mean}");
+            assert_eq!(
+                histogram.range(..low).count() + histogram.range(high + 1..).count(),
+                0,
+                "mean {mean}"
+            );
             let limit = classes + 5.0 * (2.0_f64 * classes).sqrt();
             assert!(statistic < limit, "mean {mean}: χ² {statistic} of {classes}");
         }
@@ -249,7 +255,9 @@ mod tests {
     #[test]
     fn tables_hold_poissons_probabilities() {
         let tables = tables();
-        for (mean, table) in [(1.0_f64, tables.wholes[1]), (100.0, tables.wholes[100]), (0.5, tables.fractions[32])] {
+        for (mean, table) in
+            [(1.0_f64, tables.wholes[1]), (100.0, tables.wholes[100]), (0.5, tables.fractions[32])]
+        {
             let mut parts = BTreeMap::<u16, f64>::new();
             for cell in &tables.cells[table.start as usize..][..table.count as usize] {
                 let below = f64::from(cell.threshold) / 4_294_967_296.0 / f64::from(table.count);
