@@ -2,7 +2,7 @@ use crate::encode::Files;
 use crate::journal::{Journal, digest};
 use crate::manifest::PARTIAL;
 use crate::store::{SHARD, Store};
-use crate::{ArchiveError, Depth, Label, Layout, Manifest, truth};
+use crate::{ArchiveError, Depth, Label, Layout, Manifest, truth, zarr};
 use adatom_library::Generator;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -100,6 +100,9 @@ pub fn build(
 /// Writes what comes when all samples are there.
 pub(crate) fn complete(folder: &Path, manifest: &mut Manifest) -> Result<(), ArchiveError> {
     truth::write(folder)?;
+    if manifest.format == Layout::Zarr {
+        zarr::write(folder, manifest)?;
+    }
     manifest.samples_sha256 = Some(digest(folder)?);
     manifest.write(folder)
 }
@@ -234,7 +237,7 @@ impl Build<'_> {
     }
 
     fn make(&self, id: u64) -> Result<Files, ArchiveError> {
-        Files::of(&self.generator.full_sample(id)?, &self.labels, self.depth)
+        Files::of(&self.generator.full_sample(id)?, &self.labels, self.layout, self.depth)
     }
 }
 

@@ -534,7 +534,7 @@ pub struct LibraryBuild {
     /// What is kept of each sample, by the published library's names [default: all]
     #[arg(long, value_delimiter = ',')]
     pub labels: Vec<String>,
-    /// A folder a label as the published library, or tar shards of 1000 samples
+    /// A folder a label as the published library, tar shards of 1000 samples, or a zarr store
     #[arg(long, value_enum, default_value = "temimagenet")]
     pub format: Layout,
     /// Bits of the images: PNG, or float TIFF
@@ -552,6 +552,7 @@ pub struct LibraryBuild {
 pub enum Layout {
     Temimagenet,
     Webdataset,
+    Zarr,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -91,6 +91,7 @@ fn run_build(options: &args::LibraryBuild) -> Done {
         layout: match options.format {
             args::Layout::Temimagenet => Layout::Temimagenet,
             args::Layout::Webdataset => Layout::Webdataset,
+            args::Layout::Zarr => Layout::Zarr,
         },
         depth: match options.depth {
             args::Depth::Eight => Depth::Eight,
