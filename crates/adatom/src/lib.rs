@@ -35,6 +35,7 @@ mod run;
 mod scale;
 mod simulate;
 mod spinel;
+mod statistics;
 mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
@@ -60,4 +61,5 @@ pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, tra
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example};
 pub use spinel::{Spinel, SpinelRow, spinel};
+pub use statistics::{Histogram, LibraryStatistics, draw_library_statistics, library_statistics};
 pub use table::{ColumnTable, TableRow};

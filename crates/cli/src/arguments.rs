@@ -514,6 +514,8 @@ pub enum LibraryCommand {
     Sheet(LibrarySheet),
     /// Draw one sample with all its labels
     Show(LibraryShow),
+    /// Measure noise, scan jitter and the width of columns in a library's images, as histograms
+    Histograms(LibraryHistograms),
     /// Make a library of a folder such as a download of TEMImageNet; only adds library.json and samples.jsonl
     Import(LibraryImport),
 }
@@ -601,6 +603,18 @@ pub struct LibrarySheet {
     pub output: PathBuf,
     /// Number of samples
     #[arg(long, default_value_t = 64)]
+    pub count: usize,
+}
+
+#[derive(Args)]
+pub struct LibraryHistograms {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// A picture of the histograms
+    #[arg(short, long, value_name = "PNG")]
+    pub output: Option<PathBuf>,
+    /// Number of samples whose images are measured
+    #[arg(long, default_value_t = 500)]
     pub count: usize,
 }
 

@@ -38,6 +38,7 @@ pub fn library(command: &args::LibraryCommand) -> Done {
             say(&format!("sample {}: {}", options.id, file.display()));
             Ok(())
         }
+        args::LibraryCommand::Histograms(options) => histograms(options),
         args::LibraryCommand::Import(options) => {
             let mut bar = Bar::new("importing");
             let manifest = import(&options.folder, &mut |part| bar.show(part))?;
@@ -161,6 +162,22 @@ fn run_verify(options: &args::LibraryVerify) -> Done {
         return Ok(());
     }
     Err(Failure::usage(format!("{}: {} things are wrong", options.folder.display(), issues.len())))
+}
+
+fn histograms(options: &args::LibraryHistograms) -> Done {
+    let statistics = adatom::library_statistics(&Library::open(&options.folder)?, options.count)?;
+    say(&format!("jitter and widths from {} samples", statistics.measured));
+    for histogram in [&statistics.psnr, &statistics.jitter, &statistics.widths] {
+        say(&histogram.text());
+    }
+    for (optics, found, expected) in &statistics.by_optics {
+        say(&format!("{optics}: columns {found:.2} Å wide, by the optics {expected:.2} Å"));
+    }
+    if let Some(file) = &options.output {
+        adatom::draw_library_statistics(&statistics, file)?;
+        say(&format!("picture: {}", file.display()));
+    }
+    Ok(())
 }
 
 fn info(options: &args::LibraryInfo) -> Done {

@@ -1,4 +1,4 @@
-use crate::materials::material_text;
+use crate::materials::{material_names, material_text};
 use crate::recipe::hex;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
@@ -59,7 +59,16 @@ impl Generator {
         let mut identity = Sha256::new_with_prefix(recipe.hash());
         let composition = recipe.composition();
         for (index, structure) in recipe.structure.iter().enumerate() {
-            identity.update(material_text(&structure.material)?.as_bytes());
+            let text = material_text(&structure.material).map_err(|error| LibraryError::Value {
+                recipe: recipe.name.clone(),
+                line: None,
+                key: format!("structure {}.material", index + 1),
+                message: format!(
+                    "{error}; give a CIF file or one of {}",
+                    material_names().collect::<Vec<_>>().join(", ")
+                ),
+            })?;
+            identity.update(text.as_bytes());
             let prepared = prepare(index, &recipe, composition.as_ref(), &omitted)?;
             for &optics in &prepared.optics {
                 for (scattering, object) in recipe.scattering.iter().enumerate() {

@@ -1,0 +1,412 @@
+//! Whether a library looks as it should: its noise, its scan jitter and the width of its columns, measured in the
+//! images themselves, as histograms.
+
+use crate::Error;
+use crate::canvas::{BLACK, Canvas, Colour, WHITE};
+use adatom_archive::{Label, Library, Record};
+use adatom_formats::write_png_rgb8;
+use adatom_library::Material;
+use ndarray::Array2;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Full width at half maximum of an Airy pattern over λ/α.
+const AIRY_FWHM: f64 = 0.514_48;
+/// Full width at half maximum of a Gaussian over its σ.
+const GAUSS_FWHM: f64 = 2.354_820_045;
+/// Columns at least so many expected widths from others are measured.
+const APART: f64 = 2.0;
+/// Grey levels that a measured column has at least.
+const BRIGHT: f32 = 80.0;
+/// Columns of one sample that are measured at most.
+const COLUMNS: usize = 20;
+/// Steps in which a row's displacement is found.
+const STEPS: usize = 8;
+/// A row's displacement counts if its standard deviation is smaller \[px\].
+const SURE_PX: f64 = 0.5;
+
+/// Numbers in classes of the same width.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// What was counted, with its unit.
+    pub title: String,
+    /// Lower end of the first class.
+    pub low: f64,
+    /// Width of a class.
+    pub step: f64,
+    /// Numbers in the classes.
+    pub counts: Vec<u64>,
+    /// The number in the middle, and those above which nine and one in ten lie.
+    pub quantiles: [f64; 3],
+}
+
+/// What was measured in a library.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LibraryStatistics {
+    /// Samples whose images were measured.
+    pub measured: usize,
+    /// PSNR of all samples \[dB\].
+    pub psnr: Histogram,
+    /// σ_jitter of a sample from the displacement of its rows, both directions \[Å\].
+    pub jitter: Histogram,
+    /// Full width at half maximum of single columns over √(probe² + source² + thermal²).
+    pub widths: Histogram,
+    /// The width in the middle and the expected one under each optics \[Å\].
+    pub by_optics: Vec<(String, f64, f64)>,
+}
+
+impl Histogram {
+    fn of(title: &str, mut values: Vec<f64>, step: f64) -> Option<Self> {
+        values.retain(|value| value.is_finite());
+        values.sort_by(f64::total_cmp);
+        let (first, last) = (*values.first()?, *values.last()?);
+        let class = |value: f64| (value / step + 1e-9).floor() as i64;
+        let mut counts = vec![0; (class(last) - class(first) + 1).clamp(1, 1000) as usize];
+        for value in &values {
+            let at = (class(*value) - class(first)) as usize;
+            counts[at.min(999)] += 1;
+        }
+        let quantile = |part: f64| values[((values.len() - 1) as f64 * part).round() as usize];
+        let quantiles = [0.5, 0.1, 0.9].map(quantile);
+        Some(Self { title: title.to_owned(), low: class(first) as f64 * step, step, counts, quantiles })
+    }
+
+    /// The histogram as text.
+    pub fn text(&self) -> String {
+        let digits = if self.step < 0.1 { 2 } else { usize::from(self.step < 1.0) };
+        let highest = self.counts.iter().copied().max().unwrap_or(0).max(1);
+        let [middle, low, high] = self.quantiles;
+        let places = digits + 1;
+        let mut text = format!(
+            "{}: {middle:.places$} in the middle, eight in ten from {low:.places$} to {high:.places$}\n",
+            self.title
+        );
+        for (at, count) in self.counts.iter().enumerate() {
+            let from = self.low + at as f64 * self.step;
+            let bar = "#".repeat((count * 60).div_ceil(highest) as usize);
+            text += format!("{from:8.digits$} {count:7} {bar}").trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Measures a library: the PSNR of all samples, jitter and widths of up to `count` samples spread over it. The
+/// library must have been built here, with the images `image`, `noNoise`, `noBackgroundnoNoise` and
+/// `noNoiseNoBackgroundUpinterpolation2x`.
+///
+/// # Errors
+/// When a file can't be read, or the library has no such images.
+pub fn library_statistics(library: &Library, count: usize) -> Result<LibraryStatistics, Error> {
+    let needed = [Label::Image, Label::NoNoise, Label::NoBackgroundNoNoise, Label::NoBackground2x];
+    let lacking = |message: String| Error::Input { path: library.folder().to_owned(), message };
+    if let Some(label) = needed.iter().find(|label| !library.manifest().labels.contains(label)) {
+        return Err(lacking(format!("has no {label}, which is measured")));
+    }
+    if library.manifest().recipe.is_none() {
+        return Err(lacking("is an imported library: its optics and noise aren't known".to_owned()));
+    }
+    let total = library.manifest().count() as usize;
+    let count = count.clamp(1, total);
+    let (mut psnr, mut jitter, mut widths) = (Vec::new(), Vec::new(), Vec::new());
+    let mut by_optics = BTreeMap::<String, Vec<(f64, f64)>>::new();
+    let mut thermal = BTreeMap::<String, f64>::new();
+    for (at, record) in library.records()?.enumerate() {
+        let record = record?;
+        psnr.extend(record.psnr_db);
+        // `count` of `total`, as evenly as whole numbers can.
+        if (at + 1) * count / total == at * count / total {
+            continue;
+        }
+        let Some(settings) = &record.settings else { continue };
+        let image = |label| library.image(label, record.id);
+        jitter.extend(sigma_jitter(
+            &record,
+            &image(Label::Image)?,
+            &image(Label::NoNoise)?,
+            &image(Label::NoBackgroundNoNoise)?,
+        ));
+        let u = match thermal.get(&settings.material) {
+            Some(u) => *u,
+            None => {
+                let u = mean_displacement(&Material::open(&settings.material)?);
+                *thermal.entry(settings.material.clone()).or_insert(u)
+            }
+        };
+        let probe = &settings.probe;
+        let airy = AIRY_FWHM * probe.wavelength_angstrom() / (probe.semiangle_mrad() * 1e-3);
+        let expected = airy.hypot(probe.source_fwhm_angstrom()).hypot(GAUSS_FWHM * u.sqrt());
+        let found = column_widths(&record, &image(Label::NoBackground2x)?, expected);
+        widths.extend(found.iter().map(|width| width / expected));
+        let optics = format!(
+            "{:.0} kV, {} mrad, source {} Å",
+            probe.energy_kv(),
+            probe.semiangle_mrad(),
+            probe.source_fwhm_angstrom()
+        );
+        by_optics.entry(optics).or_default().extend(found.iter().map(|width| (*width, expected)));
+    }
+    let none = || lacking("has nothing that can be measured".to_owned());
+    let by_optics =
+        by_optics.into_iter().filter(|(_, pairs)| !pairs.is_empty()).map(|(optics, mut pairs)| {
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let expected = pairs.iter().map(|pair| pair.1).sum::<f64>() / pairs.len() as f64;
+            (optics, pairs[pairs.len() / 2].0, expected)
+        });
+    Ok(LibraryStatistics {
+        measured: count,
+        psnr: Histogram::of("PSNR (dB)", psnr, 1.0).ok_or_else(none)?,
+        jitter: Histogram::of("sigma of the scan jitter (Å)", jitter, 0.01).ok_or_else(none)?,
+        widths: Histogram::of("width of columns over that of the optics", widths, 0.02).ok_or_else(none)?,
+        by_optics: by_optics.collect(),
+    })
+}
+
+/// Mean square displacement along one direction, of a crystal's sites \[Å²\]; zero where it isn't known.
+fn mean_displacement(material: &Material) -> f64 {
+    let Material::Crystal(crystal) = material else { return 0.0 };
+    let known: Vec<f64> = crystal.sites.iter().filter_map(|site| site.u_iso_angstrom2).collect();
+    known.iter().sum::<f64>() / known.len().max(1) as f64
+}
+
+/// σ_jitter in both directions from the displacement of a sample's rows \[Å\]: every row of the noisy image is
+/// fitted by the noiseless one moved in x and y, the background staying. The mean square displacement less that by
+/// noise, over the mean square of the mains' sine at the rows, is σ².
+fn sigma_jitter(
+    record: &Record,
+    image: &Array2<f32>,
+    no_noise: &Array2<f32>,
+    bare: &Array2<f32>,
+) -> Vec<f64> {
+    let Some(scan) = record.settings.as_ref().map(|settings| &settings.scan) else { return Vec::new() };
+    let mut sums = [[0.0; 2]; 2];
+    let mut rows = 0;
+    for row in 0..image.nrows() {
+        let Some((shift, variance)) = row_shift(image, no_noise, bare, row) else { continue };
+        let phase =
+            std::f64::consts::TAU * scan.mains_hz * scan.line_time_s * row as f64 + scan.start_phase_rad;
+        for (axis, phase) in [phase, phase + scan.xy_phase_rad].into_iter().enumerate() {
+            sums[axis][0] += shift[axis].powi(2) - variance[axis];
+            sums[axis][1] += phase.sin().powi(2);
+        }
+        rows += 1;
+    }
+    // Fewer rows tell too little.
+    if rows < image.nrows() / 2 {
+        return Vec::new();
+    }
+    sums.map(|[square, sine]| record.pixel_angstrom * (square / sine).max(0.0).sqrt()).to_vec()
+}
+
+/// A row's displacement along x and y and the variance of each \[px\], by Gauss and Newton; `None` if it can't be
+/// told well.
+fn row_shift(
+    image: &Array2<f32>,
+    no_noise: &Array2<f32>,
+    bare: &Array2<f32>,
+    row: usize,
+) -> Option<([f64; 2], [f64; 2])> {
+    let mut shift = [0.0; 2];
+    let mut variance = [f64::INFINITY; 2];
+    for step in 0..STEPS {
+        let (mut normal, mut right) = ([[0.0; 2]; 2], [0.0; 2]);
+        let mut slopes = Vec::with_capacity(image.ncols());
+        for column in 0..image.ncols() {
+            let (x, y) = (column as f64 - shift[0], row as f64 - shift[1]);
+            let background = f64::from(no_noise[(row, column)] - bare[(row, column)]);
+            let residual = f64::from(image[(row, column)]) - background - smooth(bare, x, y);
+            // The image moves against the place that is looked at.
+            let slope = [
+                smooth(bare, x - 0.5, y) - smooth(bare, x + 0.5, y),
+                smooth(bare, x, y - 0.5) - smooth(bare, x, y + 0.5),
+            ];
+            for a in 0..2 {
+                right[a] += slope[a] * residual;
+                (0..2).for_each(|b| normal[a][b] += slope[a] * slope[b]);
+            }
+            slopes.push((slope, residual));
+        }
+        let determinant = normal[0][0] * normal[1][1] - normal[0][1] * normal[1][0];
+        if determinant < 1e-6 * (normal[0][0] * normal[1][1]).max(1.0) {
+            return None;
+        }
+        let solve = |right: [f64; 2]| {
+            [
+                (normal[1][1] * right[0] - normal[0][1] * right[1]) / determinant,
+                (normal[0][0] * right[1] - normal[1][0] * right[0]) / determinant,
+            ]
+        };
+        let change = solve(right);
+        // Shot noise isn't the same everywhere: each pixel's own residual tells its share of the variance.
+        if step == STEPS - 1 {
+            variance = [0.0; 2];
+            for (slope, residual) in slopes {
+                let share = solve(slope);
+                (0..2).for_each(|axis| variance[axis] += (share[axis] * residual).powi(2));
+            }
+        } else {
+            (0..2).for_each(|axis| shift[axis] += change[axis].clamp(-2.0, 2.0));
+        }
+    }
+    variance.iter().all(|variance| variance.sqrt() < SURE_PX).then_some((shift, variance))
+}
+
+/// The image between its pixels, by cubic convolution; beyond the border as at it.
+fn smooth(image: &Array2<f32>, x: f64, y: f64) -> f64 {
+    let weights = |t: f64| {
+        [
+            ((-0.5 * t + 1.0) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1.0,
+            ((-1.5 * t + 2.0) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ]
+    };
+    let (rows, columns) = image.dim();
+    let (left, top) = (x.floor(), y.floor());
+    let (along_x, along_y) = (weights(x - left), weights(y - top));
+    let at =
+        |v: f64, step: usize, size: usize| (v + step as f64 - 1.0).clamp(0.0, size as f64 - 1.0) as usize;
+    let mut sum = 0.0;
+    for (i, wy) in along_y.into_iter().enumerate() {
+        let row = at(top, i, rows);
+        for (j, wx) in along_x.into_iter().enumerate() {
+            sum += wy * wx * f64::from(image[(row, at(left, j, columns))]);
+        }
+    }
+    sum
+}
+
+/// Full widths at half maximum of a sample's columns that stand alone, the mean of both directions \[Å\].
+fn column_widths(record: &Record, image: &Array2<f32>, expected: f64) -> Vec<f64> {
+    let others = || {
+        let unlabelled = record.unlabelled.iter().map(|c| (c.x, c.y));
+        record.columns.iter().map(|c| (c.x, c.y)).chain(unlabelled)
+    };
+    let apart = APART * expected / record.pixel_angstrom;
+    let (rows, columns) = image.dim();
+    let inside = |v: f64, size: usize| v > apart && v < size as f64 / 2.0 - 1.0 - apart;
+    let alone = record.columns.iter().filter(|c| {
+        inside(c.x, columns)
+            && inside(c.y, rows)
+            && others().filter(|o| (o.0 - c.x).hypot(o.1 - c.y) < apart).count() == 1
+    });
+    let half_pixel = 0.5 * record.pixel_angstrom;
+    let width = |column: &adatom_archive::ColumnRecord| -> Option<f64> {
+        // Pixels of the 2× image.
+        let (x, y) = (2.0 * column.x + 0.5, 2.0 * column.y + 0.5);
+        let peak = smooth(image, x, y);
+        if peak < f64::from(BRIGHT) {
+            return None;
+        }
+        let reach = |dx: f64, dy: f64| -> Option<f64> {
+            let mut before = peak;
+            (1..400).find_map(|step| {
+                let r = 0.25 * f64::from(step);
+                let value = smooth(image, x + r * dx, y + r * dy);
+                let crossed = value <= 0.5 * peak;
+                let found = crossed.then(|| r - 0.25 * (0.5 * peak - value) / (before - value));
+                before = value;
+                found
+            })
+        };
+        let along = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)];
+        let sum = along.iter().map(|(dx, dy)| reach(*dx, *dy)).sum::<Option<f64>>()?;
+        Some(0.5 * sum * half_pixel)
+    };
+    alone.filter_map(width).take(COLUMNS).collect()
+}
+
+/// Size of one histogram's panel \[px\], and its frame.
+const WIDTH: usize = 440;
+const HEIGHT: usize = 300;
+const FRAME: [i64; 2] = [30, 48];
+const BAR: Colour = [0, 114, 178];
+const GRID: Colour = [222, 222, 222];
+
+/// Draws what was measured, the histograms beside each other.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn draw_library_statistics(statistics: &LibraryStatistics, file: &Path) -> Result<(), Error> {
+    let histograms = [&statistics.psnr, &statistics.jitter, &statistics.widths];
+    let mut canvas = Canvas::new(WIDTH * histograms.len(), HEIGHT, WHITE);
+    for (at, histogram) in histograms.into_iter().enumerate() {
+        draw(&mut canvas, (at * WIDTH) as i64, histogram);
+    }
+    Ok(write_png_rgb8(file, &canvas.pixels)?)
+}
+
+fn draw(canvas: &mut Canvas, left: i64, histogram: &Histogram) {
+    let [side, below] = FRAME;
+    let (width, height) = (WIDTH as i64 - 2 * side, HEIGHT as i64 - side - below);
+    let (x0, y0) = (left + side, side + height);
+    // Only what isn't rare, so that a few far away don't flatten the rest.
+    let total: u64 = histogram.counts.iter().sum();
+    let rare = |count: &u64| *count * 2000 < total;
+    let first = histogram.counts.iter().position(|count| !rare(count)).unwrap_or(0);
+    let last = histogram.counts.iter().rposition(|count| !rare(count)).unwrap_or(first);
+    let shown = &histogram.counts[first..=last];
+    let highest = shown.iter().copied().max().unwrap_or(1).max(1) as f64;
+    let place = |class: usize| x0 + class as i64 * width / shown.len() as i64;
+    let every = shown.len().div_ceil(5).max(1);
+    let digits = if histogram.step < 0.1 { 2 } else { usize::from(histogram.step < 1.0) };
+    for class in (0..=shown.len()).step_by(every) {
+        canvas.rectangle(place(class), side, 1, height + 6, GRID);
+        let label = format!("{:.digits$}", histogram.low + (first + class) as f64 * histogram.step);
+        canvas.text(place(class) - Canvas::text_width(1, &label) / 2, y0 + 10, 1, &label, BLACK);
+    }
+    for (class, count) in shown.iter().enumerate() {
+        let bar = (*count as f64 / highest * height as f64).round() as i64;
+        canvas.rectangle(place(class), y0 - bar, (place(class + 1) - place(class) - 1).max(1), bar, BAR);
+    }
+    canvas.rectangle(x0, y0, width, 1, BLACK);
+    canvas.text(x0, 10, 1, &histogram.title, BLACK);
+    let middle = format!("in the middle {:.*}, {} in all", digits + 1, histogram.quantiles[0], total);
+    canvas.text(x0, y0 + 28, 1, &middle, BLACK);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_counted_in_their_classes() {
+        let histogram = Histogram::of("x", vec![0.1, 0.29, 0.3, f64::NAN, -0.05], 0.1).unwrap();
+        assert_eq!((histogram.low, &histogram.counts[..]), (-0.1, &[1, 0, 1, 1, 1][..]));
+        assert_eq!(histogram.text().lines().count(), 6);
+        assert!(Histogram::of("x", vec![f64::NAN], 1.0).is_none());
+    }
+
+    /// A Gaussian column moved row by row: its displacements and its width are found.
+    #[test]
+    fn displaced_rows_and_widths_are_measured() {
+        let spot = |x: f64, y: f64| 200.0 * (-0.5 * ((x - 30.3).powi(2) + (y - 31.8).powi(2)) / 25.0).exp();
+        let image = |dx: f64, dy: f64| {
+            Array2::from_shape_fn((64, 64), |(row, column)| spot(column as f64 - dx, row as f64 - dy) as f32)
+        };
+        let (shift, _) = row_shift(&image(1.7, -0.8), &image(0.0, 0.0), &image(0.0, 0.0), 27).unwrap();
+        assert!((shift[0] - 1.7).abs() < 0.01 && (shift[1] + 0.8).abs() < 0.01, "{shift:?}");
+        let large = Array2::from_shape_fn((128, 128), |(row, column)| {
+            spot((column as f64 + 0.5) / 2.0 - 0.5, (row as f64 + 0.5) / 2.0 - 0.5) as f32
+        });
+        let record = Record {
+            id: 1,
+            settings: None,
+            psnr_db: None,
+            pixel_angstrom: 0.1,
+            radius_px: 1.0,
+            small_radius_px: 0.5,
+            grey: None,
+            columns: vec![adatom_archive::ColumnRecord {
+                x: 30.3,
+                y: 31.8,
+                intensity: 1.0,
+                atoms: BTreeMap::new(),
+            }],
+            unlabelled: Vec::new(),
+            files: BTreeMap::new(),
+        };
+        let widths = column_widths(&record, &large, 1.2);
+        assert!((widths[0] / (0.5 * GAUSS_FWHM) - 1.0).abs() < 2e-3, "{widths:?}");
+    }
+}
