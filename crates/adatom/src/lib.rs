@@ -61,5 +61,7 @@ pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, tra
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example};
 pub use spinel::{Spinel, SpinelRow, spinel};
-pub use statistics::{Histogram, LibraryStatistics, draw_library_statistics, library_statistics};
+pub use statistics::{
+    Histogram, LibraryStatistics, OpticsWidths, draw_library_statistics, library_statistics,
+};
 pub use table::{ColumnTable, TableRow};

@@ -3,19 +3,25 @@
 
 use crate::Error;
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
-use adatom_archive::{Label, Library, Record};
+use adatom_archive::{ColumnRecord, Label, Library, Record};
 use adatom_formats::write_png_rgb8;
-use adatom_library::Material;
+use adatom_library::{Element, Material, SampleSettings};
 use ndarray::Array2;
 use std::collections::BTreeMap;
+use std::f64::consts::PI;
 use std::path::Path;
 
 /// Full width at half maximum of an Airy pattern over λ/α.
 const AIRY_FWHM: f64 = 0.514_48;
 /// Full width at half maximum of a Gaussian over its σ.
 const GAUSS_FWHM: f64 = 2.354_820_045;
-/// Columns at least so many expected widths from others are measured.
-const APART: f64 = 2.0;
+/// Columns at least so many widths of the beam from others are measured.
+const APART: f64 = 1.2;
+/// Distance from the border at which no column outside the image matters \[Å\].
+const BORDER_ANGSTROM: f64 = 4.0;
+/// How far a column's image is followed, and in which steps \[Å\].
+const REACH_ANGSTROM: f64 = 8.0;
+const STEP_ANGSTROM: f64 = 0.02;
 /// Grey levels that a measured column has at least.
 const BRIGHT: f32 = 80.0;
 /// Columns of one sample that are measured at most.
@@ -49,10 +55,25 @@ pub struct LibraryStatistics {
     pub psnr: Histogram,
     /// σ_jitter of a sample from the displacement of its rows, both directions \[Å\].
     pub jitter: Histogram,
-    /// Full width at half maximum of single columns over √(probe² + source² + thermal²).
+    /// Full width at half maximum of columns over that of their and their neighbours' atoms seen through the optics.
     pub widths: Histogram,
-    /// The width in the middle and the expected one under each optics \[Å\].
-    pub by_optics: Vec<(String, f64, f64)>,
+    /// The widths under each optics.
+    pub by_optics: Vec<OpticsWidths>,
+}
+
+/// Full widths at half maximum of columns under one optics, those in the middle \[Å\].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpticsWidths {
+    /// The optics.
+    pub optics: String,
+    /// Number of columns.
+    pub columns: usize,
+    /// Measured in the images.
+    pub measured: f64,
+    /// Of the sum of the atoms' images: potential, vibration, lens and source.
+    pub expected: f64,
+    /// Of a point, √(probe² + source² + thermal²).
+    pub beam: f64,
 }
 
 impl Histogram {
@@ -109,7 +130,8 @@ pub fn library_statistics(library: &Library, count: usize) -> Result<LibraryStat
     let total = library.manifest().count() as usize;
     let count = count.clamp(1, total);
     let (mut psnr, mut jitter, mut widths) = (Vec::new(), Vec::new(), Vec::new());
-    let mut by_optics = BTreeMap::<String, Vec<(f64, f64)>>::new();
+    let mut by_optics = BTreeMap::<String, Vec<[f64; 3]>>::new();
+    let mut profiles = Profiles::new();
     let mut thermal = BTreeMap::<String, f64>::new();
     for (at, record) in library.records()?.enumerate() {
         let record = record?;
@@ -135,29 +157,44 @@ pub fn library_statistics(library: &Library, count: usize) -> Result<LibraryStat
         };
         let probe = &settings.probe;
         let airy = AIRY_FWHM * probe.wavelength_angstrom() / (probe.semiangle_mrad() * 1e-3);
-        let expected = airy.hypot(probe.source_fwhm_angstrom()).hypot(GAUSS_FWHM * u.sqrt());
-        let found = column_widths(&record, &image(Label::NoBackground2x)?, expected);
-        widths.extend(found.iter().map(|width| width / expected));
+        let beam = airy.hypot(probe.source_fwhm_angstrom()).hypot(GAUSS_FWHM * u.sqrt());
         let optics = format!(
             "{:.0} kV, {} mrad, source {} Å",
             probe.energy_kv(),
             probe.semiangle_mrad(),
             probe.source_fwhm_angstrom()
         );
-        by_optics.entry(optics).or_default().extend(found.iter().map(|width| (*width, expected)));
+        let expected = Expected::of(&record, settings, u, &mut profiles);
+        let large = image(Label::NoBackground2x)?;
+        // A place in the image, and in the 2× image.
+        let seen = |x: f64, y: f64| smooth(&large, 2.0 * x + 0.5, 2.0 * y + 0.5);
+        for column in alone(&record, large.dim(), beam) {
+            if seen(column.x, column.y) < f64::from(BRIGHT) {
+                continue;
+            }
+            let widths_of = [width(column, &seen), width(column, &|x, y| expected.at(x, y))];
+            if let [Some(measured), Some(expected)] = widths_of {
+                widths.push(measured / expected);
+                let found = [measured, expected].map(|width| width * record.pixel_angstrom);
+                by_optics.entry(optics.clone()).or_default().push([found[0], found[1], beam]);
+            }
+        }
     }
     let none = || lacking("has nothing that can be measured".to_owned());
-    let by_optics =
-        by_optics.into_iter().filter(|(_, pairs)| !pairs.is_empty()).map(|(optics, mut pairs)| {
-            pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let expected = pairs.iter().map(|pair| pair.1).sum::<f64>() / pairs.len() as f64;
-            (optics, pairs[pairs.len() / 2].0, expected)
-        });
+    let by_optics = by_optics.into_iter().map(|(optics, widths)| {
+        let middle = |of: usize| {
+            let mut values: Vec<f64> = widths.iter().map(|width| width[of]).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        let [measured, expected, beam] = [0, 1, 2].map(middle);
+        OpticsWidths { optics, columns: widths.len(), measured, expected, beam }
+    });
     Ok(LibraryStatistics {
         measured: count,
         psnr: Histogram::of("PSNR (dB)", psnr, 1.0).ok_or_else(none)?,
         jitter: Histogram::of("sigma of the scan jitter (Å)", jitter, 0.01).ok_or_else(none)?,
-        widths: Histogram::of("width of columns over that of the optics", widths, 0.02).ok_or_else(none)?,
+        widths: Histogram::of("width of columns over the expected", widths, 0.02).ok_or_else(none)?,
         by_optics: by_optics.collect(),
     })
 }
@@ -183,8 +220,7 @@ fn sigma_jitter(
     let mut rows = 0;
     for row in 0..image.nrows() {
         let Some((shift, variance)) = row_shift(image, no_noise, bare, row) else { continue };
-        let phase =
-            std::f64::consts::TAU * scan.mains_hz * scan.line_time_s * row as f64 + scan.start_phase_rad;
+        let phase = 2.0 * PI * scan.mains_hz * scan.line_time_s * row as f64 + scan.start_phase_rad;
         for (axis, phase) in [phase, phase + scan.xy_phase_rad].into_iter().enumerate() {
             sums[axis][0] += shift[axis].powi(2) - variance[axis];
             sums[axis][1] += phase.sin().powi(2);
@@ -276,44 +312,105 @@ fn smooth(image: &Array2<f32>, x: f64, y: f64) -> f64 {
     sum
 }
 
-/// Full widths at half maximum of a sample's columns that stand alone, the mean of both directions \[Å\].
-fn column_widths(record: &Record, image: &Array2<f32>, expected: f64) -> Vec<f64> {
-    let others = || {
+/// Image of an atom over the distance, by its element and what the optics are.
+type Profiles = BTreeMap<(String, String), Vec<f64>>;
+
+/// A sample's image as the sum of its atoms' images.
+struct Expected<'a> {
+    pixel_angstrom: f64,
+    /// Place \[px\] and, with its number of atoms, each element's profile.
+    columns: Vec<([f64; 2], Vec<(f64, &'a [f64])>)>,
+}
+
+impl<'a> Expected<'a> {
+    fn of(record: &Record, settings: &SampleSettings, u: f64, profiles: &'a mut Profiles) -> Self {
+        let optics = format!("{:?} {:?} {u}", settings.probe, settings.scattering);
+        let unlabelled = record.unlabelled.iter().map(|c| ([c.x, c.y], &c.atoms));
+        let all: Vec<_> = record.columns.iter().map(|c| ([c.x, c.y], &c.atoms)).chain(unlabelled).collect();
+        for symbol in all.iter().flat_map(|(_, atoms)| atoms.keys()) {
+            profiles.entry((optics.clone(), symbol.clone())).or_insert_with(|| profile(settings, symbol, u));
+        }
+        let profiles: &'a Profiles = profiles;
+        let of = |(symbol, count): (&String, &f64)| {
+            Some((*count, profiles.get(&(optics.clone(), symbol.clone()))?.as_slice()))
+        };
+        let columns = all.into_iter().map(|(place, atoms)| (place, atoms.iter().filter_map(of).collect()));
+        Self { pixel_angstrom: record.pixel_angstrom, columns: columns.collect() }
+    }
+
+    fn at(&self, x: f64, y: f64) -> f64 {
+        let mut sum = 0.0;
+        for (place, atoms) in &self.columns {
+            let step = (place[0] - x).hypot(place[1] - y) * self.pixel_angstrom / STEP_ANGSTROM;
+            let (index, part) = (step as usize, step.fract());
+            for (count, profile) in atoms {
+                if let [a, b, ..] = profile.get(index..).unwrap_or_default() {
+                    sum += count * (a * (1.0 - part) + b * part);
+                }
+            }
+        }
+        sum
+    }
+}
+
+/// The image of an atom over the distance from it: the Hankel transform of its scattering factor times the
+/// transfer of a perfect round lens, source and vibration, all as formulas. In units of its own.
+fn profile(settings: &SampleSettings, symbol: &str, u: f64) -> Vec<f64> {
+    const FREQUENCIES: usize = 300;
+    const ANGLES: usize = 96;
+    let probe = &settings.probe;
+    let cutoff = 2.0 * probe.semiangle_mrad() * 1e-3 / probe.wavelength_angstrom();
+    let atom = Element::from_symbol(symbol).ok();
+    let atom = atom.and_then(|e| settings.scattering.atom(e.number(), probe.energy_kv()).ok());
+    let ring = |i: usize| {
+        let part = (i as f64 + 0.5) / FREQUENCIES as f64;
+        let k = part * cutoff;
+        let lens = part.acos() - part * (1.0 - part * part).sqrt();
+        let object = atom.as_ref().map_or(0.0, |atom| atom.at(k));
+        (k, k * lens * object * probe.source_transfer(k * k) * (-2.0 * PI * PI * u * k * k).exp())
+    };
+    let rings: Vec<(f64, f64)> = (0..FREQUENCIES).map(ring).collect();
+    let sines: Vec<f64> = (0..ANGLES).map(|i| (PI * (i as f64 + 0.5) / ANGLES as f64).sin()).collect();
+    let bessel = |x: f64| sines.iter().map(|sine| (x * sine).cos()).sum::<f64>() / ANGLES as f64;
+    let image = |r: f64| rings.iter().map(|(k, part)| part * bessel(2.0 * PI * k * r)).sum::<f64>();
+    (0..=(REACH_ANGSTROM / STEP_ANGSTROM) as usize).map(|i| image(i as f64 * STEP_ANGSTROM)).collect()
+}
+
+/// A sample's labelled columns that stand alone, well inside the image, whose 2× image has the size `dim`.
+fn alone(record: &Record, dim: (usize, usize), beam: f64) -> impl Iterator<Item = &ColumnRecord> {
+    let others = move || {
         let unlabelled = record.unlabelled.iter().map(|c| (c.x, c.y));
         record.columns.iter().map(|c| (c.x, c.y)).chain(unlabelled)
     };
-    let apart = APART * expected / record.pixel_angstrom;
-    let (rows, columns) = image.dim();
-    let inside = |v: f64, size: usize| v > apart && v < size as f64 / 2.0 - 1.0 - apart;
-    let alone = record.columns.iter().filter(|c| {
-        inside(c.x, columns)
-            && inside(c.y, rows)
+    let apart = APART * beam / record.pixel_angstrom;
+    let border = BORDER_ANGSTROM / record.pixel_angstrom;
+    let inside = move |v: f64, size: usize| v > border && v < size as f64 / 2.0 - 1.0 - border;
+    let alone = move |c: &&ColumnRecord| {
+        inside(c.x, dim.1)
+            && inside(c.y, dim.0)
             && others().filter(|o| (o.0 - c.x).hypot(o.1 - c.y) < apart).count() == 1
-    });
-    let half_pixel = 0.5 * record.pixel_angstrom;
-    let width = |column: &adatom_archive::ColumnRecord| -> Option<f64> {
-        // Pixels of the 2× image.
-        let (x, y) = (2.0 * column.x + 0.5, 2.0 * column.y + 0.5);
-        let peak = smooth(image, x, y);
-        if peak < f64::from(BRIGHT) {
-            return None;
-        }
-        let reach = |dx: f64, dy: f64| -> Option<f64> {
-            let mut before = peak;
-            (1..400).find_map(|step| {
-                let r = 0.25 * f64::from(step);
-                let value = smooth(image, x + r * dx, y + r * dy);
-                let crossed = value <= 0.5 * peak;
-                let found = crossed.then(|| r - 0.25 * (0.5 * peak - value) / (before - value));
-                before = value;
-                found
-            })
-        };
-        let along = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)];
-        let sum = along.iter().map(|(dx, dy)| reach(*dx, *dy)).sum::<Option<f64>>()?;
-        Some(0.5 * sum * half_pixel)
     };
-    alone.filter_map(width).take(COLUMNS).collect()
+    record.columns.iter().filter(alone).take(COLUMNS)
+}
+
+/// Full width at half maximum of a column in an image, the mean of both directions \[px\].
+fn width(column: &ColumnRecord, image: &dyn Fn(f64, f64) -> f64) -> Option<f64> {
+    const STEP_PX: f64 = 0.125;
+    let (x, y) = (column.x, column.y);
+    let peak = image(x, y);
+    let reach = |(dx, dy): (f64, f64)| -> Option<f64> {
+        let mut before = peak;
+        (1..400).find_map(|step| {
+            let r = STEP_PX * f64::from(step);
+            let value = image(x + r * dx, y + r * dy);
+            let crossed = value <= 0.5 * peak;
+            let found = crossed.then(|| r - STEP_PX * (0.5 * peak - value) / (before - value));
+            before = value;
+            found
+        })
+    };
+    let along = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)];
+    along.into_iter().map(reach).sum::<Option<f64>>().map(|sum| 0.5 * sum)
 }
 
 /// Size of one histogram's panel \[px\], and its frame.
@@ -386,27 +483,33 @@ mod tests {
         };
         let (shift, _) = row_shift(&image(1.7, -0.8), &image(0.0, 0.0), &image(0.0, 0.0), 27).unwrap();
         assert!((shift[0] - 1.7).abs() < 0.01 && (shift[1] + 0.8).abs() < 0.01, "{shift:?}");
-        let large = Array2::from_shape_fn((128, 128), |(row, column)| {
-            spot((column as f64 + 0.5) / 2.0 - 0.5, (row as f64 + 0.5) / 2.0 - 0.5) as f32
-        });
-        let record = Record {
-            id: 1,
-            settings: None,
-            psnr_db: None,
-            pixel_angstrom: 0.1,
-            radius_px: 1.0,
-            small_radius_px: 0.5,
-            grey: None,
-            columns: vec![adatom_archive::ColumnRecord {
-                x: 30.3,
-                y: 31.8,
-                intensity: 1.0,
-                atoms: BTreeMap::new(),
-            }],
-            unlabelled: Vec::new(),
-            files: BTreeMap::new(),
+        let column = ColumnRecord { x: 30.3, y: 31.8, intensity: 1.0, atoms: BTreeMap::new() };
+        let found = width(&column, &spot).unwrap();
+        assert!((found / (5.0 * GAUSS_FWHM) - 1.0).abs() < 1e-3, "{found}");
+    }
+
+    /// Points under a lens and a source: nothing but the Airy pattern without a source, a Gaussian of the source's
+    /// width where the source is much wider than the probe.
+    #[test]
+    fn profiles_are_those_of_airy_and_of_the_source() {
+        let recipe = |source: f64| {
+            format!(
+                "name = 'x'\n[image]\nfield_of_view_angstrom = 20\n[[optics]]\nid = 'a'\nenergy_kv = 200\n\
+                 semiangle_mrad = 24\nsource_fwhm_angstrom = {source}\n[[scattering]]\nmodel = 'power-of-z'\n\
+                 exponent = 1.7\n[[structure]]\nmaterial = 'Pt'\n"
+            )
         };
-        let widths = column_widths(&record, &large, 1.2);
-        assert!((widths[0] / (0.5 * GAUSS_FWHM) - 1.0).abs() < 2e-3, "{widths:?}");
+        let width = |source: f64| {
+            let recipe = adatom_library::Recipe::from_toml(&recipe(source), "x").unwrap();
+            let sample = adatom_library::Generator::new(recipe, 1).unwrap().sample(1).unwrap();
+            let profile = profile(&sample.settings, "Pt", 0.0);
+            let after = profile.iter().position(|value| *value <= 0.5 * profile[0]).unwrap();
+            let part = (profile[after - 1] - 0.5 * profile[0]) / (profile[after - 1] - profile[after]);
+            2.0 * STEP_ANGSTROM * (after as f64 - 1.0 + part)
+        };
+        let airy = AIRY_FWHM * 0.025_079 / 0.024;
+        assert!((width(0.0) / airy - 1.0).abs() < 1e-3, "{} {airy}", width(0.0));
+        // An Airy pattern's tails carry more than a Gaussian's.
+        assert!((width(3.0) / 3.0_f64.hypot(airy) - 1.0).abs() < 0.02, "{}", width(3.0));
     }
 }

@@ -170,8 +170,11 @@ fn histograms(options: &args::LibraryHistograms) -> Done {
     for histogram in [&statistics.psnr, &statistics.jitter, &statistics.widths] {
         say(&histogram.text());
     }
-    for (optics, found, expected) in &statistics.by_optics {
-        say(&format!("{optics}: columns {found:.2} Å wide, by the optics {expected:.2} Å"));
+    for widths in &statistics.by_optics {
+        say(&format!(
+            "{}: {} columns {:.3} Å wide, expected {:.3} Å; of a point {:.3} Å",
+            widths.optics, widths.columns, widths.measured, widths.expected, widths.beam
+        ));
     }
     if let Some(file) = &options.output {
         adatom::draw_library_statistics(&statistics, file)?;
