@@ -16,7 +16,7 @@ const AIRY_FWHM: f64 = 0.514_48;
 /// Full width at half maximum of a Gaussian over its σ.
 const GAUSS_FWHM: f64 = 2.354_820_045;
 /// Columns at least so many widths of the beam from others are measured.
-const APART: f64 = 1.2;
+const APART: f64 = 1.8;
 /// Distance from the border at which no column outside the image matters \[Å\].
 const BORDER_ANGSTROM: f64 = 4.0;
 /// How far a column's image is followed, and in which steps \[Å\].
