@@ -92,9 +92,14 @@ impl Histogram {
         Some(Self { title: title.to_owned(), low: class(first) as f64 * step, step, counts, quantiles })
     }
 
+    /// Decimals that tell a class from the next.
+    fn digits(&self) -> usize {
+        (-self.step.log10() - 1e-9).ceil().max(0.0) as usize
+    }
+
     /// The histogram as text.
     pub fn text(&self) -> String {
-        let digits = if self.step < 0.1 { 2 } else { usize::from(self.step < 1.0) };
+        let digits = self.digits();
         let highest = self.counts.iter().copied().max().unwrap_or(0).max(1);
         let [middle, low, high] = self.quantiles;
         let places = digits + 1;
@@ -194,7 +199,7 @@ pub fn library_statistics(library: &Library, count: usize) -> Result<LibraryStat
         measured: count,
         psnr: Histogram::of("PSNR (dB)", psnr, 1.0).ok_or_else(none)?,
         jitter: Histogram::of("sigma of the scan jitter (Å)", jitter, 0.01).ok_or_else(none)?,
-        widths: Histogram::of("width of columns over the expected", widths, 0.02).ok_or_else(none)?,
+        widths: Histogram::of("width of columns over the expected", widths, 0.005).ok_or_else(none)?,
         by_optics: by_optics.collect(),
     })
 }
@@ -318,8 +323,8 @@ type Profiles = BTreeMap<(String, String), Vec<f64>>;
 /// A sample's image as the sum of its atoms' images.
 struct Expected<'a> {
     pixel_angstrom: f64,
-    /// Place \[px\] and, with its number of atoms, each element's profile.
-    columns: Vec<([f64; 2], Vec<(f64, &'a [f64])>)>,
+    /// Places \[px\] with numbers of atoms and an atom's profile, one for each element of a column.
+    atoms: Vec<([f64; 2], f64, &'a [f64])>,
 }
 
 impl<'a> Expected<'a> {
@@ -331,22 +336,24 @@ impl<'a> Expected<'a> {
             profiles.entry((optics.clone(), symbol.clone())).or_insert_with(|| profile(settings, symbol, u));
         }
         let profiles: &'a Profiles = profiles;
-        let of = |(symbol, count): (&String, &f64)| {
-            Some((*count, profiles.get(&(optics.clone(), symbol.clone()))?.as_slice()))
-        };
-        let columns = all.into_iter().map(|(place, atoms)| (place, atoms.iter().filter_map(of).collect()));
-        Self { pixel_angstrom: record.pixel_angstrom, columns: columns.collect() }
+        let mut atoms = Vec::new();
+        for (place, column) in all {
+            for (symbol, count) in column {
+                if let Some(profile) = profiles.get(&(optics.clone(), symbol.clone())) {
+                    atoms.push((place, *count, profile.as_slice()));
+                }
+            }
+        }
+        Self { pixel_angstrom: record.pixel_angstrom, atoms }
     }
 
     fn at(&self, x: f64, y: f64) -> f64 {
         let mut sum = 0.0;
-        for (place, atoms) in &self.columns {
+        for (place, count, profile) in &self.atoms {
             let step = (place[0] - x).hypot(place[1] - y) * self.pixel_angstrom / STEP_ANGSTROM;
-            let (index, part) = (step as usize, step.fract());
-            for (count, profile) in atoms {
-                if let [a, b, ..] = profile.get(index..).unwrap_or_default() {
-                    sum += count * (a * (1.0 - part) + b * part);
-                }
+            let part = step.fract();
+            if let [a, b, ..] = profile.get(step as usize..).unwrap_or_default() {
+                sum += count * (a * (1.0 - part) + b * part);
             }
         }
         sum
@@ -446,7 +453,7 @@ fn draw(canvas: &mut Canvas, left: i64, histogram: &Histogram) {
     let highest = shown.iter().copied().max().unwrap_or(1).max(1) as f64;
     let place = |class: usize| x0 + class as i64 * width / shown.len() as i64;
     let every = shown.len().div_ceil(5).max(1);
-    let digits = if histogram.step < 0.1 { 2 } else { usize::from(histogram.step < 1.0) };
+    let digits = histogram.digits();
     for class in (0..=shown.len()).step_by(every) {
         canvas.rectangle(place(class), side, 1, height + 6, GRID);
         let label = format!("{:.digits$}", histogram.low + (first + class) as f64 * histogram.step);

@@ -22,6 +22,9 @@ const CHUNK: u64 = 1 << 16;
 /// Level of gzip: fast rather than small.
 const LEVEL: u32 = 1;
 
+/// Takes a key and its bytes.
+type Put<'a> = dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError> + 'a;
+
 /// Where a sample's chunk of a label is.
 pub(crate) fn chunk_path(folder: &Path, manifest: &Manifest, label: Label, id: u64) -> PathBuf {
     folder.join(label.name()).join(format!("c.{}.0.0", id - manifest.first))
@@ -87,11 +90,7 @@ pub(crate) fn write(folder: &Path, manifest: &Manifest) -> Result<(), ArchiveErr
 }
 
 /// Hands over every key of the store but the samples' chunks, with its bytes, the description of the whole last.
-pub(crate) fn describe(
-    folder: &Path,
-    manifest: &Manifest,
-    put: &mut dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError>,
-) -> Result<(), ArchiveError> {
+pub(crate) fn describe(folder: &Path, manifest: &Manifest, put: &mut Put<'_>) -> Result<(), ArchiveError> {
     let mut series = all_series();
     let mut first_column = 0;
     for record in records(folder)? {
@@ -271,20 +270,13 @@ impl Series {
         self.written + self.pending.len() as u64 / 8
     }
 
-    fn add(
-        &mut self,
-        value: f64,
-        put: &mut dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
+    fn add(&mut self, value: f64, put: &mut Put<'_>) -> Result<(), ArchiveError> {
         self.pending.extend(if self.whole { (value as i64).to_le_bytes() } else { value.to_le_bytes() });
         if self.pending.len() as u64 == 8 * CHUNK { self.flush(put) } else { Ok(()) }
     }
 
     /// Writes a full chunk.
-    fn flush(
-        &mut self,
-        put: &mut dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
+    fn flush(&mut self, put: &mut Put<'_>) -> Result<(), ArchiveError> {
         let key = format!("{}/c.{}", self.name, self.written / CHUNK);
         let bytes = pack(&self.pending).map_err(ArchiveError::io(Path::new(&key)))?;
         self.written += CHUNK;
@@ -293,10 +285,7 @@ impl Series {
     }
 
     /// Writes what is left, filled up to a chunk.
-    fn close(
-        &mut self,
-        put: &mut dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError>,
-    ) -> Result<(), ArchiveError> {
+    fn close(&mut self, put: &mut Put<'_>) -> Result<(), ArchiveError> {
         if self.pending.is_empty() {
             return Ok(());
         }
