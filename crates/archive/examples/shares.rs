@@ -29,7 +29,7 @@ fn best_by(clock: fn() -> f64, runs: u64, mut run: impl FnMut(u64)) -> f64 {
     (0..3).map(|_| round(&mut run)).fold(f64::INFINITY, f64::min)
 }
 
-/// Time that this thread was on a processor, on Linux, whatever else runs there \[s\].
+/// Time that this thread was on a processor, on Linux, whatever else runs there, to 4 ms or so \[s\].
 fn thread_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9
@@ -67,11 +67,11 @@ fn main() {
     }) / SAMPLES as f64;
     let grid = Grid::new(256, 256, 0.08).unwrap();
     let expected = Array2::from_elem((256, 256), 0.4_f32);
-    let electrons = best(100, |i| {
+    let electrons = best(500, |i| {
         drop(black_box(expose(&expected, 100.0, &Detector::default(), &mut SampleRng::new(1, i))))
     });
     let background = Background { kind: BackgroundKind::Nonlinear, level: 0.3 };
-    let beneath = best(100, |i| drop(black_box(background.render(&grid, &mut SampleRng::new(1, i)))));
+    let beneath = best(500, |i| drop(black_box(background.render(&grid, &mut SampleRng::new(1, i)))));
     // The images of 300 columns in a 20 Å field at 200 kV and 24 mrad, and the products in them alone.
     let probe = Probe::new(200.0, 24.0, Aberrations::default(), 0.9).unwrap();
     let scattering = Scattering::ProjectedPotential { parametrisation: Parametrisation::Lobato };
@@ -87,16 +87,16 @@ fn main() {
         .collect();
     let rows = vec![RowShift::default(); 256];
     let spectrum = model.spectrum(&columns, &grid);
-    let structure = best(100, |_| drop(black_box(model.spectrum(&columns, &grid))));
-    let image = best(100, |_| drop(black_box(spectrum.image(&grid, None))));
-    let scanned = best(100, |_| drop(black_box(spectrum.image(&grid, Some(&rows)))));
-    let large = best(100, |_| drop(black_box(spectrum.image(&grid.doubled(), None))));
+    let structure = best(500, |_| drop(black_box(model.spectrum(&columns, &grid))));
+    let image = best(500, |_| drop(black_box(spectrum.image(&grid, None))));
+    let scanned = best(500, |_| drop(black_box(spectrum.image(&grid, Some(&rows)))));
+    let large = best(500, |_| drop(black_box(spectrum.image(&grid.doubled(), None))));
     let [ny, nx] = spectrum.frequencies();
     let matrix = |rows: usize, columns: usize| Array2::<f32>::from_elem((rows, columns), 0.5);
     let product = |(rows, inner, columns): (usize, usize, usize)| {
         let (a, b) = (matrix(rows, inner), matrix(inner, columns));
-        let time = best(200, |_| drop(black_box(a.dot(&b))));
         let each = 2e-6 * (rows * inner * columns) as f64;
+        let time = best((2e4 / each) as u64, |_| drop(black_box(a.dot(&b))));
         (time, each / time)
     };
     let sizes = [
@@ -114,7 +114,7 @@ fn main() {
         [&sample_of.sample.image, &sample_of.sample.labels.no_noise, &sample_of.no_noise_2x].map(grey);
     let png = images.each_ref().map(|image| {
         let size = encode_png_gray8(image).unwrap().len();
-        (best(50, |_| drop(black_box(encode_png_gray8(image).unwrap()))), size)
+        (best(1000, |_| drop(black_box(encode_png_gray8(image).unwrap()))), size)
     });
     println!("sample with the five labels of training  {sample:7.2} ms");
     println!("sample with all labels                   {full:7.2} ms");
