@@ -23,6 +23,7 @@ mod edges;
 mod error;
 mod evaluate;
 mod folder;
+mod histogram;
 mod localisation;
 mod localiser;
 mod locate;
@@ -49,6 +50,7 @@ pub use edges::{EdgeGroup, EdgeThickness, Edges, edges};
 pub use error::Error;
 pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use folder::LibraryFolder;
+pub use histogram::Histogram;
 pub use localisation::{Localisation, LocalisationRow, LocalisationSettings, LocalisedSample, localisation};
 pub use localiser::{ColumnFit, FitOptions, FitReport, Localiser};
 pub use locate::{LocateSettings, Located, LocatedColumn, locate};
@@ -61,7 +63,5 @@ pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, tra
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example};
 pub use spinel::{Spinel, SpinelRow, spinel};
-pub use statistics::{
-    Histogram, LibraryStatistics, OpticsWidths, draw_library_statistics, library_statistics,
-};
+pub use statistics::{LibraryStatistics, OpticsWidths, draw_library_statistics, library_statistics};
 pub use table::{ColumnTable, TableRow};
