@@ -2,7 +2,7 @@ use crate::encode::Files;
 use crate::journal::{Journal, digest};
 use crate::manifest::PARTIAL;
 use crate::store::{SHARD, Store};
-use crate::{ArchiveError, Depth, Label, Layout, Manifest, truth};
+use crate::{ArchiveError, Depth, Label, Layout, Manifest, truth, zarr};
 use adatom_library::Generator;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -100,6 +100,9 @@ pub fn build(
 /// Writes what comes when all samples are there.
 pub(crate) fn complete(folder: &Path, manifest: &mut Manifest) -> Result<(), ArchiveError> {
     truth::write(folder)?;
+    if manifest.format == Layout::Zarr {
+        zarr::write(folder, manifest)?;
+    }
     manifest.samples_sha256 = Some(digest(folder)?);
     manifest.write(folder)
 }
@@ -127,8 +130,10 @@ impl Build<'_> {
             );
             return setting("range", range, message);
         }
-        if self.labels.is_empty() || self.jobs == 0 {
-            return setting("labels or jobs", "none".to_owned(), "give at least one".to_owned());
+        for (name, count) in [("labels", self.labels.len()), ("jobs", self.jobs)] {
+            if count == 0 {
+                return setting(name, "0".to_owned(), "give at least one".to_owned());
+            }
         }
         let mut labels = self.labels.clone();
         labels.sort_unstable();
@@ -232,7 +237,7 @@ impl Build<'_> {
     }
 
     fn make(&self, id: u64) -> Result<Files, ArchiveError> {
-        Files::of(&self.generator.full_sample(id)?, &self.labels, self.depth)
+        Files::of(&self.generator.full_sample(id)?, &self.labels, self.layout, self.depth)
     }
 }
 

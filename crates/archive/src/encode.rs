@@ -1,5 +1,5 @@
 use crate::text::format_rows;
-use crate::{ArchiveError, Grey, Label, Record};
+use crate::{ArchiveError, Grey, Label, Layout, Record, zarr};
 use adatom_formats::{PixelSize, encode_png_gray8, encode_png_gray16, encode_tiff};
 use adatom_library::FullSample;
 use ndarray::Array2;
@@ -43,18 +43,29 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn of(full: &FullSample, labels: &[Label], depth: Depth) -> Result<Self, ArchiveError> {
+    pub(crate) fn of(
+        full: &FullSample,
+        labels: &[Label],
+        layout: Layout,
+        depth: Depth,
+    ) -> Result<Self, ArchiveError> {
         let grey = Grey::of(full);
         let mut files = Vec::new();
         let mut hashes = BTreeMap::new();
         for &label in labels {
             let bytes = match label_image(full, label) {
+                Some(image) if layout == Layout::Zarr => {
+                    zarr::pack(&elements(image, grey.range(label), depth))
+                        .map_err(|source| ArchiveError::Io { path: PathBuf::from(label.name()), source })?
+                }
                 Some(image) => {
                     let size =
                         PixelSize::square(full.sample.grid.pixel_x_angstrom / label.factor() as f64).ok();
                     encode(image, grey.range(label), depth, size)
                         .map_err(|source| ArchiveError::Io { path: PathBuf::from(label.name()), source })?
                 }
+                // A zarr store has arrays of these.
+                None if layout == Layout::Zarr => continue,
                 None => text(full, label).into_bytes(),
             };
             hashes.insert(label, hash(&bytes));
@@ -155,23 +166,42 @@ impl Grey {
 
 fn encode(
     image: &Array2<f32>,
-    (low, high): (f32, f32),
+    range: (f32, f32),
     depth: Depth,
     size: Option<PixelSize>,
 ) -> io::Result<Vec<u8>> {
-    let scaled = |white: f32| {
-        let scale = if high > low { white / (high - low) } else { 0.0 };
-        move |v: &f32| ((v - low) * scale).round().clamp(0.0, white)
-    };
     match depth {
-        Depth::Eight => {
-            let grey = scaled(255.0);
-            encode_png_gray8(&image.map(|v| grey(v) as u8))
-        }
-        Depth::Sixteen => {
-            let grey = scaled(65_535.0);
-            encode_png_gray16(&image.map(|v| grey(v) as u16))
-        }
+        Depth::Eight => encode_png_gray8(&levels(image, range, 255.0, |level| level as u8)),
+        Depth::Sixteen => encode_png_gray16(&levels(image, range, 65_535.0, |level| level as u16)),
         Depth::Float => encode_tiff(image, size),
     }
+}
+
+/// The bytes of an image's elements.
+fn elements(image: &Array2<f32>, range: (f32, f32), depth: Depth) -> Vec<u8> {
+    match depth {
+        Depth::Eight => levels(image, range, 255.0, |level| level as u8).into_raw_vec_and_offset().0,
+        Depth::Sixteen => {
+            let levels = levels(image, range, 65_535.0, |level| level as u16);
+            levels.iter().flat_map(|level| level.to_le_bytes()).collect()
+        }
+        Depth::Float => image.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
+}
+
+/// Grey levels from black at `low` to `white` at `high`.
+fn levels<T: Clone + Default>(
+    image: &Array2<f32>,
+    (low, high): (f32, f32),
+    white: f32,
+    narrow: impl Fn(u32) -> T,
+) -> Array2<T> {
+    // So far from zero a float's last bits are whole numbers.
+    const WHOLE: f32 = 8_388_608.0;
+    let scale = if high > low { white / (high - low) } else { 0.0 };
+    let mut levels = Array2::default(image.dim());
+    levels.zip_mut_with(image, |level, value| {
+        *level = narrow((((value - low) * scale).clamp(0.0, white) + WHOLE).to_bits());
+    });
+    levels
 }

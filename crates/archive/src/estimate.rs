@@ -1,5 +1,5 @@
 use crate::encode::Files;
-use crate::{ArchiveError, Depth, Label};
+use crate::{ArchiveError, Depth, Label, Layout};
 use adatom_library::Generator;
 use std::time::Instant;
 
@@ -29,7 +29,12 @@ pub fn estimate(
     let samples = SAMPLES.min(count.max(1));
     let mut bytes = 0;
     for step in 0..samples {
-        let made = Files::of(&generator.full_sample(1 + step * count / samples)?, labels, depth)?;
+        let made = Files::of(
+            &generator.full_sample(1 + step * count / samples)?,
+            labels,
+            Layout::Temimagenet,
+            depth,
+        )?;
         bytes += made.line.len() + made.files.iter().map(|(_, file)| file.len()).sum::<usize>();
     }
     let each = |total: f64| total / samples as f64;

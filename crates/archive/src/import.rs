@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Lines of a file of parameters.
+pub(crate) const PARAMS: usize = 13;
+
 /// Makes a library of a folder with files of the published form, such as a download of TEMImageNet: adds
 /// `library.json` and `samples.jsonl` and touches nothing else.
 ///
@@ -17,6 +20,10 @@ use std::path::{Path, PathBuf};
 pub fn import(folder: &Path, progress: &mut dyn FnMut(f64)) -> Result<Manifest, ArchiveError> {
     if let Some(found) = Manifest::read(folder)? {
         return Err(ArchiveError::content(folder, format!("is a library already ({})", found.title())));
+    }
+    if !folder.join(Label::Image.name()).is_dir() {
+        let message = "has no folder image; give the folder that holds image, position and so on";
+        return Err(ArchiveError::content(folder, message));
     }
     let ids = numbers(&folder.join(Label::Image.name()), "png")?;
     let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else {
@@ -92,9 +99,15 @@ fn record(folder: &Path, manifest: &Manifest, id: u64) -> Result<Record, Archive
             texts.insert(label, (path, rows));
         }
     }
-    let single = |label: Label, line: usize| {
-        texts.get(&label).and_then(|(_, rows)| rows.get(line)?.first().copied()).unwrap_or(0.0)
+    let field = match texts.get(&Label::Params) {
+        Some((path, rows)) if rows.len() != PARAMS => {
+            let message = format!("{} lines; there must be {PARAMS}", rows.len());
+            return Err(ArchiveError::content(path, message));
+        }
+        Some((path, rows)) => positive(path, &rows[..1])?,
+        None => 0.0,
     };
+    let radius = |label| texts.get(&label).map_or(Ok(0.0), |(path, rows)| positive(path, rows));
     let mut columns = Vec::new();
     if let Some((path, rows)) = texts.get(&Label::Position).or_else(|| texts.get(&Label::PositionRadius)) {
         for (line, row) in rows.iter().enumerate() {
@@ -109,9 +122,9 @@ fn record(folder: &Path, manifest: &Manifest, id: u64) -> Result<Record, Archive
         id,
         settings: None,
         psnr_db: None,
-        pixel_angstrom: single(Label::Params, 0) / f64::from(width.max(1)),
-        radius_px: single(Label::Radius, 0),
-        small_radius_px: single(Label::SmallRadius, 0),
+        pixel_angstrom: field / f64::from(width),
+        radius_px: radius(Label::Radius)?,
+        small_radius_px: radius(Label::SmallRadius)?,
         grey: None,
         columns,
         unlabelled: Vec::new(),
@@ -119,8 +132,17 @@ fn record(folder: &Path, manifest: &Manifest, id: u64) -> Result<Record, Archive
     })
 }
 
+/// The only number of a file.
+fn positive(path: &Path, rows: &[Vec<f64>]) -> Result<f64, ArchiveError> {
+    match rows {
+        [row] if row.len() == 1 && row[0] > 0.0 => Ok(row[0]),
+        _ => Err(ArchiveError::content(path, "must be one positive number")),
+    }
+}
+
 /// The width in a PNG's header.
 fn png_width(bytes: &[u8]) -> Option<u32> {
     let header = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
-    header.get(8..12).map(|width| u32::from_be_bytes([width[0], width[1], width[2], width[3]]))
+    let width = header.get(8..12)?;
+    Some(u32::from_be_bytes([width[0], width[1], width[2], width[3]])).filter(|width| *width > 0)
 }

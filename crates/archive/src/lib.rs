@@ -2,8 +2,8 @@
 //!
 //! A library is a folder with `library.json` (what it is), `samples.jsonl` (a line a sample: settings, true
 //! columns, hashes of its files), `truth.parquet` (a row a column) and the samples' files, laid out as the
-//! published TEMImageNet (`image/00001.png`, `position/00001.txt`, …) or in tar shards for WebDataset. The
-//! text files' conventions (row first, counted from 1) stay in this crate.
+//! published TEMImageNet (`image/00001.png`, `position/00001.txt`, …), in tar shards for WebDataset, or as a zarr
+//! store. The text files' conventions (row first, counted from 1) stay in this crate.
 //!
 //! ```
 //! use adatom_archive::{Build, Depth, Label, Layout, Library, build};
@@ -38,6 +38,7 @@ mod store;
 mod text;
 mod truth;
 mod verify;
+mod zarr;
 
 pub use build::{Build, Outcome, Progress, build};
 pub use encode::Depth;

@@ -1,5 +1,6 @@
 use crate::journal::records;
 use crate::store::{file_path, member_name, shard_path};
+use crate::zarr::unpack;
 use crate::{ArchiveError, Label, Layout, Manifest, Record};
 use adatom_formats::{Selection, open_bytes};
 use ndarray::Array2;
@@ -77,7 +78,7 @@ impl Library {
     /// When it isn't there or can't be read.
     pub fn bytes(&self, label: Label, id: u64) -> Result<Vec<u8>, ArchiveError> {
         match self.manifest.format {
-            Layout::Temimagenet => {
+            Layout::Temimagenet | Layout::Zarr => {
                 let path = self.path(label, id);
                 fs::read(&path).map_err(ArchiveError::io(&path))
             }
@@ -100,21 +101,31 @@ impl Library {
     /// # Errors
     /// When it isn't there or can't be read.
     pub fn image(&self, label: Label, id: u64) -> Result<Array2<f32>, ArchiveError> {
-        decode(&self.path(label, id), self.bytes(label, id)?)
+        self.decode(label, &self.path(label, id), self.bytes(label, id)?)
+    }
+
+    /// An image from its file's bytes.
+    pub(crate) fn decode(
+        &self,
+        label: Label,
+        path: &Path,
+        bytes: Vec<u8>,
+    ) -> Result<Array2<f32>, ArchiveError> {
+        match self.manifest.format {
+            Layout::Zarr => {
+                unpack(&bytes, &self.manifest, label).map_err(|message| ArchiveError::content(path, message))
+            }
+            _ => Ok(open_bytes(path, bytes)?.image(&Selection::default())?.data),
+        }
     }
 
     /// Where a sample's file of one label is, or what messages call it if it is in a shard.
     pub(crate) fn path(&self, label: Label, id: u64) -> PathBuf {
         match self.manifest.format {
-            Layout::Temimagenet => file_path(&self.folder, &self.manifest, label, id),
+            Layout::Temimagenet | Layout::Zarr => file_path(&self.folder, &self.manifest, label, id),
             Layout::Webdataset => shard_path(&self.folder, id).join(member_name(&self.manifest, label, id)),
         }
     }
-}
-
-/// An image from its file's bytes.
-pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Array2<f32>, ArchiveError> {
-    Ok(open_bytes(path, bytes)?.image(&Selection::default())?.data)
 }
 
 /// The members of a shard, in order, one at a time.

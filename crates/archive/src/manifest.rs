@@ -18,6 +18,8 @@ pub enum Layout {
     Temimagenet,
     /// Tar shards of a thousand samples, as WebDataset reads them.
     Webdataset,
+    /// A zarr store (version 3): an array a label, a chunk a sample.
+    Zarr,
 }
 
 impl Layout {
@@ -26,6 +28,7 @@ impl Layout {
         match self {
             Self::Temimagenet => "temimagenet",
             Self::Webdataset => "webdataset",
+            Self::Zarr => "zarr",
         }
     }
 }
@@ -71,6 +74,11 @@ impl Manifest {
     /// Whether all samples are there.
     pub fn is_complete(&self) -> bool {
         self.samples_sha256.is_some()
+    }
+
+    /// Labels of which every sample has a file: in a zarr store the images.
+    pub(crate) fn files(&self) -> impl Iterator<Item = Label> + use<'_> {
+        self.labels.iter().copied().filter(|label| self.format != Layout::Zarr || label.is_image())
     }
 
     /// A few words by which a user knows the library.

@@ -41,8 +41,8 @@ pub fn merge(
     let mut journal =
         OpenOptions::new().create_new(true).append(true).open(&journal_path).map_err(io(&journal_path))?;
     for (at, part) in parts.iter().enumerate() {
-        for path in all_files(part.manifest()) {
-            let (from, to) = (part.folder().join(&path), inside.join(&path));
+        for (from, to) in all_files(part.manifest(), &manifest) {
+            let (from, to) = (part.folder().join(from), inside.join(to));
             if let Some(parent) = to.parent() {
                 fs::create_dir_all(parent).map_err(io(parent))?;
             }

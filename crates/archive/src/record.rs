@@ -12,7 +12,7 @@ pub struct Record {
     pub settings: Option<SampleSettings>,
     /// Peak signal over noise \[dB\]; `None` without noise.
     pub psnr_db: Option<f64>,
-    /// Pixel size \[Å\].
+    /// Pixel size \[Å\]; like the radii 0 in an imported library without a file that tells it.
     pub pixel_angstrom: f64,
     /// Radius of the circular mask \[px\].
     pub radius_px: f64,

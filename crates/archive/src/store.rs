@@ -1,6 +1,7 @@
 //! Where samples' files go: a folder a label, or tar shards.
 
 use crate::encode::Files;
+use crate::zarr::chunk_path;
 use crate::{ArchiveError, Label, Layout, Manifest, Record};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -32,8 +33,8 @@ impl<'a> Store<'a> {
         let partial = folder.join(PARTIAL);
         clear(&partial)?;
         let mut folders = vec![partial.clone()];
-        if manifest.format == Layout::Temimagenet {
-            folders.extend(manifest.labels.iter().map(|label| folder.join(label.name())));
+        if manifest.format != Layout::Webdataset {
+            folders.extend(manifest.files().map(|label| folder.join(label.name())));
         }
         for path in folders {
             fs::create_dir_all(&path).map_err(ArchiveError::io(&path))?;
@@ -45,7 +46,7 @@ impl<'a> Store<'a> {
     /// samples that are complete with it.
     pub(crate) fn put(&mut self, sample: Files) -> Result<Vec<String>, ArchiveError> {
         match self.manifest.format {
-            Layout::Temimagenet => {
+            Layout::Temimagenet | Layout::Zarr => {
                 for (label, bytes) in &sample.files {
                     self.write(&file_path(self.folder, self.manifest, *label, sample.id), bytes)?;
                 }
@@ -107,6 +108,9 @@ fn clear(partial: &Path) -> Result<(), ArchiveError> {
 
 /// A sample's file of one label.
 pub(crate) fn file_path(folder: &Path, manifest: &Manifest, label: Label, id: u64) -> PathBuf {
+    if manifest.format == Layout::Zarr {
+        return chunk_path(folder, manifest, label, id);
+    }
     let name = format!("{}.{}", Record::stem(id), manifest.depth.extension_of(label));
     folder.join(label.name()).join(name)
 }
@@ -126,19 +130,22 @@ pub(crate) fn shard_path(folder: &Path, id: u64) -> PathBuf {
     folder.join(format!("shard-{:06}.tar", (id - 1) / SHARD))
 }
 
-/// Every file of a library but its descriptions, relative to its folder.
-pub(crate) fn all_files(manifest: &Manifest) -> Vec<PathBuf> {
-    let ids = manifest.first..=manifest.last;
-    match manifest.format {
-        Layout::Temimagenet => ids
+/// Every file of a library's samples, relative to its folder, and what it is called in the library that this one
+/// is a part of.
+pub(crate) fn all_files(part: &Manifest, whole: &Manifest) -> Vec<(PathBuf, PathBuf)> {
+    let here = Path::new("");
+    let ids = part.first..=part.last;
+    match part.format {
+        Layout::Temimagenet | Layout::Zarr => ids
             .flat_map(|id| {
-                manifest.labels.iter().map(move |label| file_path(Path::new(""), manifest, *label, id))
+                let path = move |manifest, label| file_path(here, manifest, label, id);
+                part.files().map(move |label| (path(part, label), path(whole, label)))
             })
             .collect(),
         Layout::Webdataset => {
-            let mut paths: Vec<PathBuf> = ids.map(|id| shard_path(Path::new(""), id)).collect();
+            let mut paths: Vec<PathBuf> = ids.map(|id| shard_path(here, id)).collect();
             paths.dedup();
-            paths
+            paths.into_iter().map(|path| (path.clone(), path)).collect()
         }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 /// Significant digits, and the width of a number.
 const DIGITS: usize = 20;
+/// 2⁵³.
+const FRACTION: f64 = 9_007_199_254_740_992.0;
 
 /// Lines of numbers as the published files have them: before each number a space, at the end another.
 pub fn format_rows<R: AsRef<[f64]>>(rows: &[R]) -> String {
@@ -33,6 +35,33 @@ pub fn parse_rows(text: &str) -> Result<Vec<Vec<f64>>, String> {
 
 /// C's `%.20g`: 20 significant digits without zeros at the end, as a power of ten below 1e-4 and from 1e20 on.
 fn general(value: f64) -> String {
+    usual(value).unwrap_or_else(|| any(value))
+}
+
+/// [`general`] of values from 1 to 1e5, whose digits fit 128 bits.
+fn usual(value: f64) -> Option<String> {
+    if !(1.0..1e5).contains(&value) {
+        return None;
+    }
+    let whole = value as u64;
+    let mut text = whole.to_string();
+    let digits = DIGITS - text.len();
+    // 53 bits after the point, of which the last are zero; times at most 10¹⁹ these are 117 bits.
+    let fraction = ((value - whole as f64) * FRACTION) as u128 * 10_u128.pow(digits as u32);
+    let (decimals, rest) = (fraction >> 53, fraction & (FRACTION as u128 - 1));
+    let half = FRACTION as u128 / 2;
+    let decimals = decimals + u128::from(rest > half || (rest == half && decimals & 1 == 1));
+    if decimals >= 10_u128.pow(digits as u32) {
+        return None;
+    }
+    if decimals > 0 {
+        let _ = write!(text, ".{decimals:0digits$}");
+        text.truncate(text.trim_end_matches('0').len());
+    }
+    Some(text)
+}
+
+fn any(value: f64) -> String {
     // Rust rounds the exact decimal expansion, as C does.
     let scientific = format!("{value:.*e}", DIGITS - 1);
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
@@ -71,6 +100,20 @@ mod tests {
             assert_eq!(general(value), expected);
         }
         assert_eq!(format_rows(&[[1.0, 200.0]]), "                    1                  200 \n");
+    }
+
+    #[test]
+    fn usual_values_are_written_as_any() {
+        let mut value = 1.0_f64;
+        while value < 1e5 {
+            // Values with few and with all bits.
+            for value in
+                [value, value + 0.375, value * std::f64::consts::PI / 3.0, value.next_up(), value.floor()]
+            {
+                assert_eq!(general(value), any(value));
+            }
+            value *= 1.0137;
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 use crate::encode::hash;
+use crate::import::PARAMS;
 use crate::journal::{digest, records};
-use crate::library::{decode, members};
+use crate::library::members;
 use crate::store::{all_files, member_name, member_of_record, shard_path};
 use crate::text::parse_rows;
+use crate::zarr;
 use crate::{ArchiveError, Depth, Label, Layout, Library, Record};
 use ndarray::{Array2, s};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +55,7 @@ pub fn verify(
         for record in records.by_ref().take(BATCH) {
             let record = record?;
             let files = match manifest.format {
-                Layout::Temimagenet => None,
+                Layout::Temimagenet | Layout::Zarr => None,
                 Layout::Webdataset => {
                     let path = shard_path(library.folder(), record.id);
                     if shard.as_ref().is_none_or(|(open, _)| *open != path) {
@@ -120,8 +122,8 @@ fn take(
 fn strangers(library: &Library, issues: &mut Vec<Issue>) -> Result<(), ArchiveError> {
     let manifest = library.manifest();
     let folder = library.folder();
-    let known: BTreeSet<PathBuf> = if manifest.recipe.is_some() {
-        all_files(manifest).into_iter().map(|path| folder.join(path)).collect()
+    let mut known: BTreeSet<PathBuf> = if manifest.recipe.is_some() {
+        all_files(manifest, manifest).into_iter().map(|(path, _)| folder.join(path)).collect()
     } else {
         let mut known = BTreeSet::new();
         for record in records(folder)? {
@@ -133,6 +135,13 @@ fn strangers(library: &Library, issues: &mut Vec<Issue>) -> Result<(), ArchiveEr
     let folders: Vec<PathBuf> = match manifest.format {
         Layout::Temimagenet => manifest.labels.iter().map(|label| folder.join(label.name())).collect(),
         Layout::Webdataset => vec![folder.to_owned()],
+        Layout::Zarr => {
+            for (path, wrong) in zarr::check(folder, manifest)? {
+                issues.extend(wrong.map(|wrong| Issue { path: path.clone(), message: wrong.to_owned() }));
+                known.insert(path);
+            }
+            zarr::folders(folder, manifest)
+        }
     };
     for folder in folders {
         let Ok(entries) = fs::read_dir(&folder) else {
@@ -141,7 +150,8 @@ fn strangers(library: &Library, issues: &mut Vec<Issue>) -> Result<(), ArchiveEr
         };
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
             let shard = path.extension().is_some_and(|extension| extension == "tar");
-            if !known.contains(&path) && (manifest.format == Layout::Temimagenet || shard) {
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !known.contains(&path) && !hidden && (manifest.format != Layout::Webdataset || shard) {
                 issues.push(Issue { path, message: "belongs to no sample of the library".to_owned() });
             }
         }
@@ -198,7 +208,7 @@ impl<'a> Sample<'a> {
                 self.wrong(label, "its SHA-256 is not the one in samples.jsonl");
             }
             if label.is_image() {
-                match decode(&path, bytes) {
+                match self.library.decode(label, &path, bytes) {
                     Ok(image) => drop(self.images.insert(label, image)),
                     Err(error) => self.wrong(label, error.to_string()),
                 }
@@ -264,9 +274,9 @@ impl<'a> Sample<'a> {
         if self
             .texts
             .get(&Label::Params)
-            .is_some_and(|rows| rows.len() != 13 || rows.iter().any(|r| r.len() != 1))
+            .is_some_and(|rows| rows.len() != PARAMS || rows.iter().any(|r| r.len() != 1))
         {
-            wrong.push((Label::Params, "must be 13 lines of one number".to_owned()));
+            wrong.push((Label::Params, format!("must be {PARAMS} lines of one number")));
         }
         wrong.into_iter().for_each(|(label, message)| self.wrong(label, message));
     }

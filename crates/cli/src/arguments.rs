@@ -514,6 +514,8 @@ pub enum LibraryCommand {
     Sheet(LibrarySheet),
     /// Draw one sample with all its labels
     Show(LibraryShow),
+    /// Measure noise, scan jitter and the width of columns in a library's images, as histograms
+    Histograms(LibraryHistograms),
     /// Make a library of a folder such as a download of TEMImageNet; only adds library.json and samples.jsonl
     Import(LibraryImport),
 }
@@ -534,7 +536,7 @@ pub struct LibraryBuild {
     /// What is kept of each sample, by the published library's names [default: all]
     #[arg(long, value_delimiter = ',')]
     pub labels: Vec<String>,
-    /// A folder a label as the published library, or tar shards of 1000 samples
+    /// A folder a label as the published library, tar shards of 1000 samples, or a zarr store
     #[arg(long, value_enum, default_value = "temimagenet")]
     pub format: Layout,
     /// Bits of the images: PNG, or float TIFF
@@ -552,6 +554,7 @@ pub struct LibraryBuild {
 pub enum Layout {
     Temimagenet,
     Webdataset,
+    Zarr,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -600,6 +603,18 @@ pub struct LibrarySheet {
     pub output: PathBuf,
     /// Number of samples
     #[arg(long, default_value_t = 64)]
+    pub count: usize,
+}
+
+#[derive(Args)]
+pub struct LibraryHistograms {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// A picture of the histograms
+    #[arg(short, long, value_name = "PNG")]
+    pub output: Option<PathBuf>,
+    /// Number of samples whose images are measured
+    #[arg(long, default_value_t = 500)]
     pub count: usize,
 }
 

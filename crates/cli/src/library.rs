@@ -38,6 +38,7 @@ pub fn library(command: &args::LibraryCommand) -> Done {
             say(&format!("sample {}: {}", options.id, file.display()));
             Ok(())
         }
+        args::LibraryCommand::Histograms(options) => histograms(options),
         args::LibraryCommand::Import(options) => {
             let mut bar = Bar::new("importing");
             let manifest = import(&options.folder, &mut |part| bar.show(part))?;
@@ -91,6 +92,7 @@ fn run_build(options: &args::LibraryBuild) -> Done {
         layout: match options.format {
             args::Layout::Temimagenet => Layout::Temimagenet,
             args::Layout::Webdataset => Layout::Webdataset,
+            args::Layout::Zarr => Layout::Zarr,
         },
         depth: match options.depth {
             args::Depth::Eight => Depth::Eight,
@@ -160,6 +162,25 @@ fn run_verify(options: &args::LibraryVerify) -> Done {
         return Ok(());
     }
     Err(Failure::usage(format!("{}: {} things are wrong", options.folder.display(), issues.len())))
+}
+
+fn histograms(options: &args::LibraryHistograms) -> Done {
+    let statistics = adatom::library_statistics(&Library::open(&options.folder)?, options.count)?;
+    say(&format!("jitter and widths from {} samples", statistics.measured));
+    for histogram in [&statistics.psnr, &statistics.jitter, &statistics.widths] {
+        say(&histogram.text());
+    }
+    for widths in &statistics.by_optics {
+        say(&format!(
+            "{}: {} columns {:.3} Å wide, expected {:.3} Å; of a point {:.3} Å",
+            widths.optics, widths.columns, widths.measured, widths.expected, widths.beam
+        ));
+    }
+    if let Some(file) = &options.output {
+        adatom::draw_library_statistics(&statistics, file)?;
+        say(&format!("picture: {}", file.display()));
+    }
+    Ok(())
 }
 
 fn info(options: &args::LibraryInfo) -> Done {

@@ -4,7 +4,7 @@ use std::io::{self, Cursor};
 use std::path::Path;
 use std::sync::Arc;
 
-use ::png::{BitDepth, ColorType, Compression, Decoder, Encoder, Info, Limits, Transformations};
+use ::png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Info, Limits, Transformations};
 use ndarray::{Array2, Array3};
 
 use crate::atomic::write_atomically;
@@ -161,7 +161,9 @@ fn encode((rows, columns): (usize, usize), depth: BitDepth, samples: &[u8]) -> i
     let mut encoder = Encoder::new(&mut bytes, side(columns)?, side(rows)?);
     encoder.set_color(ColorType::Grayscale);
     encoder.set_depth(depth);
-    encoder.set_compression(Compression::Fast);
+    encoder.set_compression(Compression::Fastest);
+    // For images such as ours nearly as good as the best filter for each row, and sooner done.
+    encoder.set_filter(Filter::Paeth);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(samples)?;
     writer.finish()?;

@@ -14,10 +14,11 @@ pub fn double(image: &Array2<f32>) -> Array2<f32> {
         for (at, value) in (-2..).zip(&mut padded) {
             *value = beyond(columns, at).into_iter().map(|(index, part)| part * row[index]).sum();
         }
-        for (at, around) in padded.windows(5).enumerate() {
-            let sum = |order: [usize; 4]| order.iter().zip(QUARTER).map(|(i, w)| around[*i] * w).sum::<f32>();
-            fine[2 * at] = sum([3, 2, 1, 0]);
-            fine[2 * at + 1] = sum([1, 2, 3, 4]);
+        let Some(fine) = fine.as_slice_mut() else { continue };
+        let [a, b, c, d] = QUARTER;
+        for (pair, around) in fine.chunks_exact_mut(2).zip(padded.windows(5)) {
+            pair[0] = a * around[3] + b * around[2] + c * around[1] + d * around[0];
+            pair[1] = a * around[1] + b * around[2] + c * around[3] + d * around[4];
         }
     }
     let mut both = Array2::zeros((2 * rows, 2 * columns));

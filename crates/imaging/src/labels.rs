@@ -1,7 +1,7 @@
 //! The ground truth of Table 2, from the columns' true positions.
 
 use crate::Grid;
-use ndarray::Array2;
+use ndarray::{Array2, s};
 
 /// A labelled column, in pixels of the image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,10 +31,11 @@ pub fn circular_mask(spots: &[Spot], radius_px: f64, grid: &Grid) -> Array2<f32>
         let (rows, columns) = window(spot, radius_px, grid);
         for row in rows {
             let dy = row as f64 - spot.y;
-            for column in columns.clone() {
+            let mut line = mask.slice_mut(s![row, columns.clone()]);
+            for (column, pixel) in columns.clone().zip(&mut line) {
                 let dx = column as f64 - spot.x;
                 if dx * dx + dy * dy <= radius_px * radius_px {
-                    mask[(row, column)] = 1.0;
+                    *pixel = 1.0;
                 }
             }
         }
@@ -54,10 +55,8 @@ pub fn gaussian_mask(spots: &[Spot], sigma_px: f64, grid: &Grid) -> Array2<f32> 
         along_x.extend(columns.clone().map(|column| ((column as f64 - spot.x).powi(2) * scale).exp() as f32));
         for row in rows {
             let along_y = ((row as f64 - spot.y).powi(2) * scale).exp() as f32;
-            for (column, along_x) in columns.clone().zip(&along_x) {
-                let pixel = &mut mask[(row, column)];
-                *pixel = pixel.max(along_x * along_y);
-            }
+            let mut line = mask.slice_mut(s![row, columns.clone()]);
+            line.iter_mut().zip(&along_x).for_each(|(pixel, along_x)| *pixel = pixel.max(along_x * along_y));
         }
     }
     mask
@@ -68,19 +67,25 @@ pub fn gaussian_mask(spots: &[Spot], sigma_px: f64, grid: &Grid) -> Array2<f32> 
 pub fn superresolution(spots: &[Spot], sigma_px: f64, grid: &Grid) -> Array2<f32> {
     let mut image = Array2::<f32>::zeros((grid.height, grid.width));
     let scale = 1.0 / (sigma_px * std::f64::consts::SQRT_2);
-    let part = |pixel: usize, centre: f64| {
-        let below = |edge: f64| libm::erf((edge - centre) * scale);
-        0.5 * (below(pixel as f64 + 0.5) - below(pixel as f64 - 0.5))
+    // Parts of a Gaussian in pixels one after the other, from the integrals up to their edges.
+    let parts = |pixels: &std::ops::Range<usize>, centre: f64, parts: &mut Vec<f64>| {
+        let below = |edge: usize| 0.5 * libm::erf((edge as f64 - 0.5 - centre) * scale);
+        parts.clear();
+        let mut before = below(pixels.start);
+        parts.extend(pixels.clone().map(|pixel| {
+            let until = below(pixel + 1);
+            until - std::mem::replace(&mut before, until)
+        }));
     };
-    let mut along_x = Vec::new();
+    let (mut along_x, mut along_y) = (Vec::new(), Vec::new());
     for spot in spots {
         let (rows, columns) = window(spot, 4.5 * sigma_px + 0.5, grid);
-        along_x.clear();
-        along_x.extend(columns.clone().map(|column| (part(column, spot.x) * spot.intensity) as f32));
-        for row in rows {
-            let along_y = part(row, spot.y) as f32;
-            let line = columns.clone().zip(&along_x);
-            line.for_each(|(column, along_x)| image[(row, column)] += along_x * along_y);
+        parts(&columns, spot.x, &mut along_x);
+        parts(&rows, spot.y, &mut along_y);
+        along_x.iter_mut().for_each(|part| *part *= spot.intensity);
+        for (row, along_y) in rows.zip(&along_y) {
+            let mut line = image.slice_mut(s![row, columns.clone()]);
+            line.iter_mut().zip(&along_x).for_each(|(pixel, along_x)| *pixel += (along_x * along_y) as f32);
         }
     }
     image

@@ -23,6 +23,11 @@ impl SampleRng {
         self.inner.next_u64()
     }
 
+    /// 32 random bits.
+    pub(crate) fn bits_u32(&mut self) -> u32 {
+        self.inner.next_u32()
+    }
+
     /// Uniform in [0, 1), 53 bits.
     pub fn uniform(&mut self) -> f64 {
         (self.inner.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)

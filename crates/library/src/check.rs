@@ -54,7 +54,7 @@ impl Checks {
     fn within(&mut self, part: &Part, field: &str, draw: &Draw, low: f64, high: f64) {
         let (from, to) = draw.bounds();
         if !(from >= low && to <= high) {
-            self.wrong(part, field, format!("{from} to {to}; it must lie between {low} and {high}"));
+            self.wrong(part, field, format!("{}; it must lie between {low} and {high}", span(from, to)));
         }
     }
 
@@ -171,7 +171,7 @@ impl Recipe {
 
     fn no_optics(&self, id: &str) -> String {
         let known: Vec<_> = self.optics.iter().map(|o| o.id.as_str()).collect();
-        format!("no optics {id}; there are {}", known.join(", "))
+        format!("no optics {id}; there are {}", list(&known))
     }
 
     fn check_composition(&self, checks: &mut Checks) {
@@ -184,7 +184,7 @@ impl Recipe {
                 checks.wrong(&part, "optics", self.no_optics(&block.optics));
             }
             for id in block.structures.iter().filter(|id| !known.contains(&id.as_str())) {
-                let message = format!("no structure has the id {id}; there are {}", known.join(", "));
+                let message = format!("no structure has the id {id}; there are {}", list(&known));
                 checks.wrong(&part, "structures", message);
             }
         }
@@ -258,4 +258,13 @@ impl Recipe {
         checks.number(&part, "min_contrast", labels.min_contrast, 0.0, 1.0);
         checks.number(&part, "merge_angstrom", labels.merge_angstrom, 0.0, 5.0);
     }
+}
+
+/// Two bounds, or the one value that they are.
+fn span(from: f64, to: f64) -> String {
+    if from == to { from.to_string() } else { format!("{from} to {to}") }
+}
+
+fn list(known: &[&str]) -> String {
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }

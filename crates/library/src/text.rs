@@ -12,7 +12,7 @@ pub(crate) fn read(text: &str, origin: &str) -> Result<Recipe, Vec<LibraryError>
     let syntax = |error: &Error| LibraryError::Syntax {
         recipe: origin.to_owned(),
         line: error.span().map_or(1, |span| line(span.start)),
-        message: error.message().replace('\n', " "),
+        message: plain(error.message()),
     };
     let document = DeTable::parse(text).map_err(|error| vec![syntax(&error)])?;
     let mut left = document.clone();
@@ -83,4 +83,10 @@ fn position(document: &Spanned<DeTable<'_>>, path: &str) -> Option<usize> {
         }
     }
     at
+}
+
+/// A parser's message in one line, without the names of Rust's types.
+fn plain(message: &str) -> String {
+    let whole = "expected a whole number that isn't negative";
+    message.replace('\n', " ").replace("expected usize", whole).replace("expected u64", whole)
 }

@@ -227,7 +227,7 @@ fn doubled_images_are_registered_and_keep_the_intensity() {
     let structure = "material = 'Au'\nform = 'single-atoms'\natoms_per_nm2 = 0.4";
     let generator = small(structure, "[background]\nkinds = ['linear']\nlevel = 0.3");
     let mut checked = 0;
-    for index in 0..12 {
+    for index in 0..40 {
         let full = generator.full_sample(index).unwrap();
         let labels = &full.sample.labels;
         let background = &labels.no_noise - &labels.no_background_no_noise;
