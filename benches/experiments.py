@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ADATOM = os.environ.get("ADATOM", str(HERE.parent / "target/release/adatom"))
-RECIPE = (HERE.parent / "recipes/training.toml").read_text()
+RECIPE = (HERE.parent / "recipes/extended.toml").read_text()
 WIDTHS = "16,32,64,128"
 LABEL = "gaussian_sigma_px = 1.8"
 

@@ -201,7 +201,7 @@ pub fn adapt(
 
 /// The user's crystal in the user's pixels.
 fn judged_recipe(request: &AdaptRequest<'_>, conditions: &Conditions, side: usize) -> Result<Recipe, Error> {
-    let mut recipe = Recipe::open("training")?;
+    let mut recipe = Recipe::open("extended")?;
     let mut structure = recipe.structure[0].clone();
     structure.material.clone_from(&request.structure);
     structure.zone.clone_from(&request.zone);
@@ -257,7 +257,7 @@ fn training_recipe(
     conditions: &Conditions,
     factor: f64,
 ) -> Result<Recipe, Error> {
-    let general = Recipe::open("training")?;
+    let general = Recipe::open("extended")?;
     let pixel = request.pixel_size.x_angstrom / factor;
     let field = SIDE as f64 * pixel;
     recipe.image = ImageRecipe {

@@ -392,7 +392,7 @@ pub struct Train {
     #[arg(long, value_enum, default_value = "unet")]
     pub model: Kind,
     /// Built-in recipe or TOML file
-    #[arg(long, default_value = "training", conflicts_with = "library")]
+    #[arg(long, default_value = "extended", conflicts_with = "library")]
     pub recipe: String,
     /// Library on disk to train on instead: 75 % of it, the rest is the test
     #[arg(long, value_name = "DIR")]

@@ -8,8 +8,8 @@ use std::path::Path;
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
+    ("extended", include_str!("../../../recipes/extended.toml")),
     ("temimagenet", include_str!("../../../recipes/temimagenet.toml")),
-    ("training", include_str!("../../../recipes/training.toml")),
     ("unseen", include_str!("../../../recipes/unseen.toml")),
 ];
 
@@ -431,7 +431,9 @@ impl Recipe {
     /// # Errors
     /// At least one.
     pub fn open_checking_all(name: &str) -> Result<Self, Vec<LibraryError>> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        // Model cards name the recipe as it was called before.
+        let built_in = if name == "training" { "extended" } else { name };
+        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == built_in) {
             return text::read(text, name);
         }
         let path = Path::new(name);

@@ -21,7 +21,7 @@ struct Few(Vec<DetectionSample>);
 
 impl Few {
     fn new(count: u64) -> Self {
-        let mut recipe = Recipe::open("training").unwrap();
+        let mut recipe = Recipe::open("extended").unwrap();
         (recipe.image.width, recipe.image.height) = (64, 64);
         let generator = Generator::new(recipe, 1).unwrap();
         let sample = |index| DetectionSample::new(&generator.sample(index).unwrap(), &shape());
