@@ -363,6 +363,12 @@ pub struct BenchLocalisation {
     /// Number of samples at each, with displaced rows and without
     #[arg(long, default_value_t = 12)]
     pub count: u64,
+    /// Also the boxes of a Faster R-CNN: a training's folder or a .safetensors file
+    #[arg(long, value_name = "PATH")]
+    pub detector: Option<PathBuf>,
+    /// Draw the errors over the PSNR into this PNG or SVG file
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     #[command(flatten)]
     pub run: BenchRun,
 }

@@ -4,7 +4,7 @@ use crate::arguments as args;
 use crate::commands::{Bar, Done, Failure, open_model, parse_pixel_size, parse_scale, say, say_json};
 use crate::files::open_usable;
 use adatom::{Error, LocalisationRow, LocalisationSettings, LocateSettings};
-use adatom_formats::{Image, PixelSize, write_atomically};
+use adatom_formats::{Image, PixelSize, write_atomically, write_png_rgb8};
 use adatom_library::Recipe;
 use serde_json::Value;
 use std::path::Path;
@@ -40,13 +40,28 @@ pub fn write_table(
 
 pub fn localisation(options: &args::BenchLocalisation) -> Done {
     check_samples(options.count, &options.psnr)?;
+    let is_svg = |path: &Path| match path.extension().and_then(|e| e.to_str()) {
+        Some("svg") => Ok(true),
+        Some("png") => Ok(false),
+        _ => Err(Failure::usage(format!("--plot {}: give a name that ends in .png or .svg", path.display()))),
+    };
+    let plot = options.plot.as_deref().map(|path| Ok::<_, Failure>((path, is_svg(path)?))).transpose()?;
     let recipe = Recipe::open(&options.recipe)?;
     let model = open_model(&options.run.network)?;
+    let detector = options.detector.as_deref().map(adatom::read_detector).transpose()?;
+    let detector = detector.as_ref().map(|found| (&found.weights, options.run.network.device.into()));
     let mut bar = Bar::new("locating");
     let settings =
         LocalisationSettings { psnr_db: options.psnr.clone(), count: options.count, seed: options.run.seed };
-    let result = adatom::localisation(&recipe, &model, &settings, &mut |part| bar.show(part))?;
+    let result = adatom::localisation(&recipe, &model, detector, &settings, &mut |part| bar.show(part))?;
     bar.clear();
+    match plot {
+        Some((path, true)) => {
+            write_atomically(path, |file| file.write_all(result.figure().svg().as_bytes()))?
+        }
+        Some((path, false)) => write_png_rgb8(path, &result.figure().picture())?,
+        None => {}
+    }
     if write_table(&options.run, serde_json::to_value(&result), &csv(&result.rows))? {
         return Ok(());
     }

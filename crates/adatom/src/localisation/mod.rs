@@ -2,16 +2,22 @@
 //! physical bound: Fig. 6 of the paper.
 
 mod bounds;
+mod figure;
 
 use crate::evaluate::{column_sigma_px, score_positions};
 use crate::localiser::refine;
-use crate::{Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, Scale, locate};
+use crate::{
+    Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, Scale, detect, locate,
+};
 use adatom_library::{Generator, Recipe, Sample};
 use adatom_locate::{FitSettings, Start, Statistics, fit_columns};
+use adatom_network::{Detector, DetectorConfig, DeviceChoice, Weights};
 use serde::Serialize;
 
 /// The name of the physical bound among the methods.
 const BOUND: &str = "bound";
+/// Least score of a box that counts: what a Faster R-CNN is evaluated at.
+const SURE: f64 = 0.5;
 
 /// What is measured.
 #[derive(Debug, Clone, Serialize)]
@@ -144,16 +150,22 @@ impl Sums {
     }
 }
 
-/// Runs every method on the samples of a recipe at every PSNR, with the recipe's jitter and without.
+/// Runs every method on the samples of a recipe at every PSNR, with the recipe's jitter and without; the `detector`, a
+/// Faster R-CNN, if there is one.
 ///
 /// # Errors
 /// When a sample can't be made or the network can't be run.
 pub fn localisation(
     recipe: &Recipe,
     model: &LoadedModel,
+    detector: Option<(&Weights<DetectorConfig>, DeviceChoice)>,
     settings: &LocalisationSettings,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Localisation, Error> {
+    let detector = match detector {
+        Some((weights, device)) => Some(Detector::new(weights, &device.open()?)),
+        None => None,
+    };
     let mut still = recipe.clone();
     still.scan.sigma_jitter_angstrom = adatom_library::Draw::Fixed(0.0);
     let mut cases = Vec::new();
@@ -175,7 +187,7 @@ pub fn localisation(
                     Some(columns) => columns,
                     None => bounds::single_columns(&sample, sigma, generator)?,
                 };
-                let mut results: Methods = methods(&sample, sigma, model)?
+                let mut results: Methods = methods(&sample, sigma, model, detector.as_ref())?
                     .into_iter()
                     .map(|(method, found)| (method, located(&sample, sigma, &found)))
                     .collect();
@@ -225,6 +237,7 @@ fn methods(
     sample: &Sample,
     sigma: f64,
     model: &LoadedModel,
+    detector: Option<&Detector>,
 ) -> Result<Vec<(&'static str, Vec<Found>)>, Error> {
     let settings = LocateSettings::default();
     let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
@@ -242,6 +255,11 @@ fn methods(
         let fit = FitOptions { descan, ..FitOptions::default() };
         refine(&sample.image, None, &mut columns, &LocateSettings { method, fit, ..settings });
         results.push((name, found(&columns)));
+    }
+    if let Some(detector) = detector {
+        let sure = LocateSettings { threshold: SURE, scale, ..settings };
+        let (boxes, _) = detect(&sample.image, None, detector, model, &sure)?;
+        results.push(("faster-rcnn", boxes.iter().map(|b| Found { x: b.x, y: b.y, std_px: None }).collect()));
     }
     let places = sample.columns.iter().map(|c| (c.x, c.y)).chain(sample.ignored.iter().map(|c| (c.x, c.y)));
     let starts: Vec<Start> =
