@@ -50,6 +50,21 @@ pub enum CrystalError {
         /// How many are allowed.
         limit: usize,
     },
+    /// No orthogonal box repeats the crystal without more strain than is allowed.
+    #[error(
+        "zone axis {zone}: no orthogonal box with sides up to {max_side} Å needs less strain than {max_strain}; the least \
+         found is {least:.4}: allow that, or longer sides"
+    )]
+    NoOrthogonalCell {
+        /// The zone axis.
+        zone: String,
+        /// Longest side that was allowed (Å).
+        max_side: f64,
+        /// Largest component of the strain that was allowed.
+        max_strain: f64,
+        /// The least that was found; infinite if nothing came near.
+        least: f64,
+    },
     /// The crystal has no atoms.
     #[error("the crystal has no atoms")]
     Empty,

@@ -41,6 +41,7 @@ mod particle;
 mod project;
 mod random;
 mod slab;
+mod supercell;
 mod zone;
 
 pub use amorphous::{AmorphousSheet, amorphous_graphene};
@@ -53,4 +54,5 @@ pub use field::{Column, Field};
 pub use particle::{Facets, nanoparticle};
 pub use project::{ProjectedCell, ProjectedColumn};
 pub use slab::{monolayer, slab};
+pub use supercell::{BoxSite, OrthogonalCell};
 pub use zone::ZoneAxis;

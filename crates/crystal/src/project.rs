@@ -185,6 +185,20 @@ impl Frame {
         Ok(frame)
     }
 
+    /// Lattice vectors that generate the crystal's lattice, right, down and along the beam: the
+    /// third is the shortest one along the axis.
+    pub(crate) fn lattice_vectors(&self, zone: ZoneAxis) -> [Vector; 3] {
+        let [t1, t2, t3] =
+            zone.lattice_basis().map(|row| combine(row.map(f64::from), &self.basis_in_frame()));
+        [t1, t2, [0.0, 0.0, norm(t3)]]
+    }
+
+    /// The cell's vectors as right, down and along the beam, away from the viewer.
+    pub(crate) fn basis_in_frame(&self) -> [Vector; 3] {
+        let away = cross(self.right, self.down);
+        self.basis.map(|v| [dot(v, self.right), dot(v, self.down), dot(v, away)])
+    }
+
     /// Position in the plane of a cartesian position.
     fn flat(&self, p: Vector) -> Planar {
         [dot(p, self.right), dot(p, self.down)]

@@ -28,5 +28,5 @@ pub use electron::{
 };
 pub use error::OpticsError;
 pub use probe::Probe;
-pub use scattering::{AtomTransfer, POTENTIAL_PER_SCATTERING_FACTOR, Parametrisation, Scattering};
+pub use scattering::{AtomTransfer, POTENTIAL_PER_SCATTERING_FACTOR, Parametrisation, Scattering, Term};
 pub use transfer::Transfer;

@@ -24,7 +24,75 @@ pub enum Parametrisation {
     Lobato,
 }
 
+/// One term of a parametrised scattering factor \[Å\], a function of k² \[1/Å²\].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Term {
+    /// `weight` / (k² + `offset`).
+    Lorentzian {
+        /// \[1/Å\].
+        weight: f64,
+        /// \[1/Å²\].
+        offset: f64,
+    },
+    /// `weight` / (k² + `offset`)².
+    SquaredLorentzian {
+        /// \[1/Å³\].
+        weight: f64,
+        /// \[1/Å²\].
+        offset: f64,
+    },
+    /// `weight` exp(−`width` k²).
+    Gaussian {
+        /// \[Å\].
+        weight: f64,
+        /// \[Å²\].
+        width: f64,
+    },
+}
+
+impl Term {
+    /// Its value at `k_squared` \[1/Å²\].
+    pub fn at(&self, k_squared: f64) -> f64 {
+        match *self {
+            Self::Lorentzian { weight, offset } => weight / (k_squared + offset),
+            Self::SquaredLorentzian { weight, offset } => weight / (k_squared + offset).powi(2),
+            Self::Gaussian { weight, width } => weight * (-width * k_squared).exp(),
+        }
+    }
+}
+
 impl Parametrisation {
+    /// The terms whose sum is [`Self::scattering_factor`]: what its Fourier transforms are known of.
+    ///
+    /// # Errors
+    /// [`OpticsError::UnknownElement`] outside Z = 1..=103.
+    pub fn terms(self, atomic_number: u8) -> Result<Vec<Term>, OpticsError> {
+        let row = usize::from(atomic_number).wrapping_sub(1);
+        let unknown = OpticsError::UnknownElement(atomic_number);
+        Ok(match self {
+            Self::Kirkland => {
+                let p = KIRKLAND.get(row).ok_or(unknown)?;
+                let lorentzians =
+                    p[..6].chunks_exact(2).map(|ab| Term::Lorentzian { weight: ab[0], offset: ab[1] });
+                let gaussians =
+                    p[6..].chunks_exact(2).map(|cd| Term::Gaussian { weight: cd[0], width: cd[1] });
+                lorentzians.chain(gaussians).collect()
+            }
+            // a (2 + b k²)/(1 + b k²)² = a/(1 + b k²) + a/(1 + b k²)².
+            Self::Lobato => {
+                let p = LOBATO.get(row).ok_or(unknown)?;
+                let term = |ab: &[f64]| {
+                    let (a, offset) = (ab[0], 1.0 / ab[1]);
+                    [
+                        Term::Lorentzian { weight: a * offset, offset },
+                        Term::SquaredLorentzian { weight: a * offset * offset, offset },
+                    ]
+                };
+                p.chunks_exact(2).flat_map(term).collect()
+            }
+        })
+    }
+
     /// Electron scattering factor f(k) in Å in the first Born approximation (rest mass) for the
     /// spatial frequency `k` = 2 sin(θ/2)/λ in 1/Å.
     ///
@@ -173,6 +241,16 @@ mod tests {
                 (at(Parametrisation::Kirkland) / kirkland - 1.0).abs() < 1e-6,
                 "Kirkland Z = {z}, k = {k}"
             );
+        }
+    }
+
+    #[test]
+    fn terms_add_up_to_the_scattering_factor() {
+        for p in [Parametrisation::Kirkland, Parametrisation::Lobato] {
+            for (z, k) in [(1, 0.0), (6, 0.3), (38, 1.0), (79, 4.0)] {
+                let sum: f64 = p.terms(z).unwrap().iter().map(|term| term.at(k * k)).sum();
+                assert!((sum / p.scattering_factor(z, k).unwrap() - 1.0).abs() < 1e-9, "{p:?} Z = {z}");
+            }
         }
     }
 

@@ -1,0 +1,220 @@
+use crate::detector::Collector;
+use crate::engine::Engine;
+use crate::potential::Transmissions;
+use crate::probe::Beam;
+use crate::{Detector, MultisliceError, Settings, Simulation, WaveGrid};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use num_complex::Complex32;
+use rayon::prelude::*;
+use std::time::Instant;
+
+/// Probes that are put together in one matrix product when they share their window.
+const PROBES_AT_ONCE: usize = 16;
+
+/// The geometry of PRISM: waves are kept on a coarser grid that just holds the band, and a probe takes a window
+/// 1/f as wide from it.
+pub(crate) struct Windows {
+    interpolation: usize,
+    /// The whole box, on the coarse grid.
+    coarse: Engine,
+    /// One window.
+    window: Engine,
+    collector: Collector,
+}
+
+/// Plane waves behind the specimen, `[beam][row × column]` on the coarse grid.
+pub(crate) struct PlaneWaves {
+    waves: Array2<Complex32>,
+}
+
+impl Windows {
+    pub(crate) fn new(
+        engine: &Engine,
+        settings: &Settings,
+        interpolation: usize,
+    ) -> Result<Self, MultisliceError> {
+        let grid = &engine.grid;
+        if !(1..=32).contains(&interpolation) {
+            let remedy = "it must lie between 1 and 32";
+            return Err(MultisliceError::setting("interpolation factor of PRISM", interpolation, remedy));
+        }
+        let part = [grid.width_angstrom, grid.height_angstrom].map(|size| size / interpolation as f64);
+        // Every sample of the band, and windows of a length that is transformed fast.
+        let finest = 0.5 / grid.band_limit();
+        let inner = WaveGrid::new(part, finest)?;
+        let (nx, ny) = (inner.nx * interpolation, inner.ny * interpolation);
+        let outer = WaveGrid::with_samples([grid.width_angstrom, grid.height_angstrom], nx, ny)?;
+        let window = Engine::whole(inner, grid.band_limit());
+        let wavelength = settings.probe.wavelength_angstrom();
+        let collector = Collector::new(&window, &settings.detectors, wavelength);
+        let windows =
+            Self { interpolation, coarse: Engine::whole(outer, grid.band_limit()), window, collector };
+        windows.check_samples(settings)?;
+        Ok(windows)
+    }
+
+    /// A detector needs samples of the diffraction pattern, which are as far apart as the window is narrow.
+    fn check_samples(&self, settings: &Settings) -> Result<(), MultisliceError> {
+        let grid = &self.window.grid;
+        let step = 1e3 * settings.probe.wavelength_angstrom() / grid.width_angstrom.min(grid.height_angstrom);
+        let ring = settings.detectors.iter().filter_map(|detector| match *detector {
+            Detector::Annular { inner_mrad, outer_mrad }
+            | Detector::Segmented { inner_mrad, outer_mrad, .. } => Some(outer_mrad - inner_mrad),
+            Detector::CentreOfMass { .. } => None,
+        });
+        let narrowest = ring.chain([settings.probe.semiangle_mrad()]).fold(f64::INFINITY, f64::min);
+        if narrowest < 2.0 * step {
+            let largest = (self.interpolation as f64 * narrowest / (2.0 * step)).floor().max(1.0);
+            return Err(MultisliceError::setting(
+                "interpolation factor of PRISM",
+                self.interpolation,
+                format!(
+                    "samples of the diffraction pattern would be {step:.2} mrad apart, too few for {narrowest} mrad: at \
+                     most {largest}, or make the box larger"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Memory of the plane waves and of putting probes together \[bytes\].
+    pub(crate) fn bytes(&self, beams: usize, threads: usize) -> usize {
+        let probes = threads * PROBES_AT_ONCE * self.window.grid.samples();
+        (beams * self.coarse.grid.samples() + probes) * size_of::<Complex32>()
+    }
+
+    /// Time of putting one probe together on one thread \[s\].
+    pub(crate) fn seconds(&self, beams: usize) -> f64 {
+        let few = beams.min(32);
+        let wave = vec![Complex32::from(0.5); self.window.grid.samples()];
+        let mut sum = wave.clone();
+        let start = Instant::now();
+        (0..few).for_each(|_| add(&mut sum, &wave, Complex32::from(0.01)));
+        start.elapsed().as_secs_f64() * beams as f64 / few as f64
+    }
+
+    /// Passes every beam of the probe through the specimen.
+    pub(crate) fn propagate(
+        &self,
+        simulation: &Simulation,
+        beams: &[Beam],
+        slices: &Transmissions,
+    ) -> PlaneWaves {
+        let engine = &simulation.engine;
+        let (fine, coarse) = (&engine.grid, &self.coarse.grid);
+        let mut waves = Array2::<Complex32>::zeros((beams.len(), coarse.samples()));
+        let last = slices.iter().len();
+        // Where a frequency of the fine grid is on the coarse one.
+        let moved = |index: usize, from: usize, to: usize| {
+            if 2 * index < from { index } else { (index + to).wrapping_sub(from) }
+        };
+        let samples = coarse.samples();
+        let all = waves.as_slice_mut().unwrap_or_default();
+        all.par_chunks_exact_mut(samples).zip(beams).for_each(|(wave, beam)| {
+            simulation.with_space(|space| {
+                engine.start(space, |index, column| {
+                    if index == beam.column {
+                        column[beam.row] = Complex32::from(1.0);
+                    }
+                    index == beam.column
+                });
+                simulation.pass(space, slices, |passed, index, column| {
+                    if passed < last {
+                        return;
+                    }
+                    let x = moved(engine.kept[index], fine.nx, coarse.nx);
+                    for (y, value) in column.iter().enumerate() {
+                        if fine.ky(y).abs() <= fine.band_limit() {
+                            wave[moved(y, fine.ny, coarse.ny) * coarse.nx + x] = *value;
+                        }
+                    }
+                });
+            });
+            self.coarse.inverse(wave);
+        });
+        PlaneWaves { waves }
+    }
+
+    /// Values of the detectors for probes at `places`.
+    pub(crate) fn reduce(
+        &self,
+        waves: &PlaneWaves,
+        foci: &[(Vec<Beam>, f64)],
+        places: &[[f64; 2]],
+    ) -> Vec<f64> {
+        let batch = if self.interpolation == 1 { PROBES_AT_ONCE } else { 1 };
+        places.par_chunks(batch).flat_map_iter(|places| self.reduce_batch(waves, foci, places)).collect()
+    }
+
+    fn reduce_batch(&self, waves: &PlaneWaves, foci: &[(Vec<Beam>, f64)], places: &[[f64; 2]]) -> Vec<f64> {
+        let channels = self.collector.channels();
+        let samples = self.window.grid.samples();
+        let mut values = vec![0.0; places.len() * channels];
+        for (beams, weight) in foci {
+            let coefficients = Array2::from_shape_fn((places.len(), beams.len()), |(place, beam)| {
+                let value = beams[beam].at(places[place]);
+                Complex32::new(value.re as f32, value.im as f32)
+            });
+            let mut probes = Array2::<Complex32>::zeros((places.len(), samples));
+            if self.interpolation == 1 {
+                ndarray::linalg::general_mat_mul(
+                    Complex32::from(1.0),
+                    &coefficients,
+                    &waves.waves,
+                    Complex32::default(),
+                    &mut probes,
+                );
+            } else {
+                self.cut(waves, coefficients.view(), places, probes.view_mut());
+            }
+            for (mut probe, values) in probes.rows_mut().into_iter().zip(values.chunks_exact_mut(channels)) {
+                let mut found = vec![0.0; channels];
+                if let Some(probe) = probe.as_slice_mut() {
+                    self.window.each_column(probe, |index, column| {
+                        self.collector.collect(index, column, &mut found)
+                    });
+                }
+                values.iter_mut().zip(found).for_each(|(value, found)| *value += weight * found);
+            }
+        }
+        values
+    }
+
+    /// Sums the beams over the window around each place.
+    fn cut(
+        &self,
+        waves: &PlaneWaves,
+        coefficients: ArrayView2<'_, Complex32>,
+        places: &[[f64; 2]],
+        mut probes: ArrayViewMut2<'_, Complex32>,
+    ) {
+        let (coarse, window) = (&self.coarse.grid, &self.window.grid);
+        let [dx, dy] = coarse.sampling();
+        let corner = |at: f64, step: f64, inner: usize, outer: usize| {
+            ((at / step).round() as i64 - inner as i64 / 2).rem_euclid(outer as i64) as usize
+        };
+        for ((place, coefficients), mut probe) in
+            places.iter().zip(coefficients.rows()).zip(probes.rows_mut())
+        {
+            let left = corner(place[0], dx, window.nx, coarse.nx);
+            let top = corner(place[1], dy, window.ny, coarse.ny);
+            let Some(probe) = probe.as_slice_mut() else { continue };
+            for (wave, factor) in waves.waves.rows().into_iter().zip(coefficients) {
+                let Some(wave) = wave.to_slice() else { continue };
+                for (y, row) in probe.chunks_exact_mut(window.nx).enumerate() {
+                    let line = &wave[(top + y) % coarse.ny * coarse.nx..][..coarse.nx];
+                    let straight = window.nx.min(coarse.nx - left);
+                    let (before, after) = row.split_at_mut(straight);
+                    add(before, &line[left..left + straight], *factor);
+                    let rest = after.len();
+                    add(after, &line[..rest], *factor);
+                }
+            }
+        }
+    }
+}
+
+/// `sum` += `factor` × `wave`.
+fn add(sum: &mut [Complex32], wave: &[Complex32], factor: Complex32) {
+    sum.iter_mut().zip(wave).for_each(|(sum, wave)| *sum += wave * factor);
+}
