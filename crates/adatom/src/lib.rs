@@ -34,6 +34,7 @@ mod report;
 mod run;
 mod scale;
 mod simulate;
+mod simulations;
 mod spinel;
 mod table;
 
@@ -59,5 +60,6 @@ pub use report::{Summary, figure, overlay, write_results};
 pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, train, train_detector};
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example};
+pub use simulations::{SimulationEvent, run_simulations};
 pub use spinel::{Spinel, SpinelRow, spinel};
 pub use table::{ColumnTable, TableRow};
