@@ -92,7 +92,7 @@ def cases():
     waves["wave thin finite"] = job(srtio3, (4, 4, 2), [320, 320], 8, wave=[7.3, 8.2], projection="finite")
     images = {
         "SrTiO3 [001] 10 nm": job(srtio3, (4, 4, 26), [320, 320], 52, detectors=rings, scan=scan([STO, STO], [13, 13])),
-        "Si [110] 20 nm": job(silicon, (4, 3, 52), [320, 320], 104, detectors=rings,
+        "Si [110] 20 nm": job(silicon, (4, 3, 52), [320, 324], 104, detectors=rings,
                               scan=scan([5.431 / 2**0.5, 5.431], [13, 18])),
         "MoS2": job(mos2, (6, 3, 1), [324, 288], 4, detectors=rings, scan=scan([3.161, 3.161 * 3**0.5], [16, 28]),
                     energy=80, semiangle=25, aberrations=dict(defocus_angstrom=-4)),
@@ -106,9 +106,9 @@ def cases():
                                 thicknesses=[STO / 2 * n for n in range(1, 105)], exact_deltas=exact)
     images["SrTiO3 [001] 10 nm, exact deltas"] = {**images["SrTiO3 [001] 10 nm"], "exact_deltas": True}
     prism = {
-        f"PRISM {f}": job(srtio3, (8, 8, 26), [640, 640], 52, detectors=rings, prism=f,
-                          scan=scan([8 * STO] * 2 if f > 1 else [4 * STO] * 2, [104, 104] if f > 1 else [52, 52]))
-        for f in (1, 2, 4)
+        f"PRISM {f}": job(srtio3, (n, n, 26), [80 * n] * 2, 52, detectors=rings, prism=f,
+                          scan=scan([4 * STO] * 2, [52, 52]))
+        for f, n in ((1, 4), (2, 8), (4, 8))
     }
     return {**waves, **images, **series, **prism}
 

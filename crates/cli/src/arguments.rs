@@ -504,6 +504,29 @@ pub struct Simulate {
     /// The sample that --tiff writes
     #[arg(long, default_value_t = 1)]
     pub index: u64,
+    /// How a specimen becomes an image [default: what the recipe says]
+    #[arg(long, value_enum)]
+    pub model: Option<ImagingModel>,
+    #[command(flatten)]
+    pub simulations: Simulations,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ImagingModel {
+    /// Object function convolved with the probe
+    Linear,
+    /// The wave through the crystal, slice by slice
+    Multislice,
+}
+
+#[derive(Args)]
+pub struct Simulations {
+    /// Folder in which multislice simulations are kept and gone on with [default: the output's name with .multislice]
+    #[arg(long, value_name = "DIR")]
+    pub simulations: Option<PathBuf>,
+    /// Print what the multislice simulations will cost, and stop
+    #[arg(long)]
+    pub plan: bool,
 }
 
 #[derive(Subcommand)]
@@ -554,6 +577,8 @@ pub struct LibraryBuild {
     /// Go on with a build that was stopped or killed
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    pub simulations: Simulations,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

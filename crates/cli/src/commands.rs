@@ -3,12 +3,13 @@
 use crate::arguments as args;
 use crate::files::open_usable;
 use crate::library;
+use crate::multislice::{print_plan, simulate as simulate_waves};
 use adatom::{
     AdaptRequest, Error, FitOptions, LoadedModel, Localiser, LocateSettings, Model, Progress, Scale,
 };
 use adatom_archive::{Build, Depth, Label, Layout};
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
-use adatom_library::{Generator, Recipe};
+use adatom_library::{Generator, ImagingRecipe, MultisliceRecipe, Recipe};
 use adatom_locate::{NoiseModel, Sampling, Shape};
 use adatom_network::DeviceChoice;
 use serde_json::{Value, json};
@@ -353,13 +354,30 @@ pub fn adapt(options: &args::Adapt) -> Done {
 }
 
 pub fn simulate(options: &args::Simulate) -> Done {
-    if options.output.is_none() && options.sheet.is_none() && options.tiff.is_none() {
+    let written = [&options.output, &options.sheet, &options.tiff].into_iter().flatten().next();
+    if written.is_none() && !options.simulations.plan {
         return Err(Failure::usage("nothing to write: give --output DIR, --sheet FILE or --tiff FILE"));
     }
     if !(1..=1_000_000).contains(&options.count) {
         return Err(Failure::usage(format!("--count {}: give 1 to 1000000", options.count)));
     }
-    let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let mut recipe = Recipe::open(&options.recipe)?;
+    recipe = match options.model {
+        Some(args::ImagingModel::Multislice) if recipe.imaging.multislice().is_none() => {
+            recipe.with_imaging(ImagingRecipe::Multislice(MultisliceRecipe::default()))?
+        }
+        Some(args::ImagingModel::Linear) => recipe.with_imaging(ImagingRecipe::Linear)?,
+        _ => recipe,
+    };
+    let generator = Generator::new(recipe, options.seed)?;
+    let Some(written) = written else {
+        print_plan(&generator);
+        return Ok(());
+    };
+    let stop = catch_interrupt()?;
+    if !simulate_waves(&generator, &options.simulations, written, &stop)? {
+        return Ok(());
+    }
     if let Some(file) = &options.sheet {
         adatom::contact_sheet(&generator, options.count.min(100), file)?;
         say(&format!("contact sheet: {}", file.display()));
@@ -369,7 +387,7 @@ pub fn simulate(options: &args::Simulate) -> Done {
         say(&format!("sample {}: {} ({columns} columns)", options.index, file.display()));
     }
     if let Some(folder) = &options.output {
-        library::write(&Build {
+        let request = Build {
             generator: &generator,
             folder,
             range: 1..=options.count,
@@ -378,8 +396,39 @@ pub fn simulate(options: &args::Simulate) -> Done {
             depth: Depth::Eight,
             jobs: library::threads(None),
             resume: false,
-        })?;
+        };
+        library::write(&request, &stop)?;
     }
+    Ok(())
+}
+
+/// A recipe that needs simulations is not tried: they would have to run.
+fn check_simulated(generator: &Generator, count: u64, json: bool) -> Done {
+    let recipe = generator.recipe();
+    let plans: Vec<_> =
+        generator.simulations().map(|simulation| (simulation.title(), simulation.plan())).collect();
+    if json {
+        let simulations: Vec<_> =
+            plans.iter().map(|(title, plan)| json!({ "title": title, "plan": plan })).collect();
+        say_json(&json!({
+            "valid": true,
+            "sha256": recipe.hash(),
+            "enumerated": recipe.composition().is_some(),
+            "count": recipe.composition().map(|composition| composition.count()),
+            "simulations": simulations,
+            "resolved": recipe,
+        }));
+        return Ok(());
+    }
+    say(&format!("recipe {} is valid, SHA-256 of its resolved form {}", recipe.name, recipe.hash()));
+    let seconds = plans.iter().map(|(_, plan)| plan.seconds).sum();
+    let most = plans.iter().map(|(_, plan)| plan.memory_bytes).max().unwrap_or(0);
+    say(&format!(
+        "before its {count} samples come {} multislice simulations: about {}, at most {} of memory",
+        plans.len(),
+        library::duration(seconds),
+        library::size(most as f64)
+    ));
     Ok(())
 }
 
@@ -400,6 +449,9 @@ pub fn recipe_check(options: &args::RecipeCheck) -> Done {
     let recipe = generator.recipe();
     let composition = recipe.composition();
     let count = composition.as_ref().map_or(1000, |composition| composition.count());
+    if generator.simulations().len() > 0 {
+        return check_simulated(&generator, count, options.json);
+    }
     let cost = adatom_archive::estimate(&generator, count, &Label::ALL, Depth::Eight)?;
     let threads = library::threads(None);
     let (bytes, seconds) = (cost.bytes * count as f64, cost.seconds * count as f64 / threads as f64);

@@ -2,17 +2,19 @@
 
 use crate::arguments as args;
 use crate::commands::{Bar, Done, Failure, catch_interrupt, say, say_json};
+use crate::multislice::simulate;
 use adatom_archive::{Build, Depth, Label, Layout, Library, Outcome, Record, build, import, merge, verify};
 use adatom_library::{Generator, Recipe};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Files with problems that are printed.
 const MAX_SHOWN: usize = 1000;
 /// Time between lines of progress where there is no terminal.
-const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 pub fn library(command: &args::LibraryCommand) -> Done {
     match command {
@@ -75,6 +77,10 @@ pub fn duration(seconds: f64) -> String {
 
 fn run_build(options: &args::LibraryBuild) -> Done {
     let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let stop = catch_interrupt()?;
+    if !simulate(&generator, &options.simulations, &options.output, &stop)? {
+        return Ok(());
+    }
     let labels = options
         .labels
         .iter()
@@ -84,7 +90,7 @@ fn run_build(options: &args::LibraryBuild) -> Done {
                 .ok_or_else(|| Failure::usage(format!("--labels {name}: they are {}", known())))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    write(&Build {
+    let request = Build {
         generator: &generator,
         folder: &options.output,
         range: range(options, &generator)?,
@@ -101,7 +107,8 @@ fn run_build(options: &args::LibraryBuild) -> Done {
         },
         jobs: threads(options.jobs),
         resume: options.resume,
-    })
+    };
+    write(&request, &stop)
 }
 
 fn range(options: &args::LibraryBuild, generator: &Generator) -> Result<RangeInclusive<u64>, Failure> {
@@ -122,11 +129,10 @@ fn range(options: &args::LibraryBuild, generator: &Generator) -> Result<RangeInc
 }
 
 /// Builds a library and tells how far it is.
-pub fn write(request: &Build<'_>) -> Done {
-    let stop = catch_interrupt()?;
+pub fn write(request: &Build<'_>, stop: &AtomicBool) -> Done {
     let mut bar = Bar::new("building");
     let (started, mut said) = (Instant::now(), Instant::now());
-    let outcome = build(request, &stop, &mut |p| {
+    let outcome = build(request, stop, &mut |p| {
         let text =
             || format!("{}/{}  {:.0}/s  {} left", p.done, p.total, p.per_second, duration(p.seconds_left));
         if bar.is_visible() {

@@ -7,6 +7,7 @@ mod figures;
 mod files;
 mod library;
 mod measure;
+mod multislice;
 mod plan;
 mod training;
 

@@ -37,6 +37,8 @@ pub struct OrthogonalCell {
     /// What had to be done to the lattice to make it orthogonal: the symmetric part of the deformation minus one,
     /// xx, yy, zz, xy, xz, yz. Zero where the crystal fits by itself.
     pub strain: [f64; 6],
+    /// The whole deformation: a place (x, y, z) in the crystal is that row times this matrix in the box.
+    pub deformation: [[f64; 3]; 3],
     /// How far the crystal was turned in the plane, and with it the zone axis out of it, beside the strain (degrees).
     pub rotation_deg: f64,
 }
@@ -139,12 +141,19 @@ impl OrthogonalCell {
             }
         }
         let (strain, rotation_deg) = deformation(&sides).unwrap_or(([0.0; 6], 0.0));
-        Ok(Self { size, sites, strain, rotation_deg })
+        let deformation = deformation_matrix(&sides).ok_or(CrystalError::Empty)?;
+        Ok(Self { size, sites, strain, deformation, rotation_deg })
     }
 
     /// The largest component of the strain, up or down.
     pub fn largest_strain(&self) -> f64 {
         self.strain.iter().fold(0.0, |m, s| m.max(s.abs()))
+    }
+
+    /// Where a column at (x, y) of the crystal lies in the box (Å).
+    pub fn to_box(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        let f = &self.deformation;
+        [x * f[0][0] + y * f[1][0], x * f[0][1] + y * f[1][1]]
     }
 
     /// The box repeated in x, y and along the beam.
@@ -193,15 +202,20 @@ fn candidates(lattice: &[Vector; 3], axis: usize, longest: f64, slope: f64) -> V
 
 /// The deformation that turns the sides into a box: its symmetric part minus one, and the angle of the rest (degrees).
 fn deformation(sides: &[Vector; 3]) -> Option<([f64; 6], f64)> {
-    let inverse = inverse(sides)?;
-    // As rows: sides · F = box, so F = sides⁻¹ · box.
-    let f: [Vector; 3] =
-        std::array::from_fn(|row| std::array::from_fn(|column| inverse[row][column] * sides[column][column]));
+    let f = deformation_matrix(sides)?;
     let symmetric = |i: usize, j: usize| 0.5 * (f[i][j] + f[j][i]) - f64::from(u8::from(i == j));
     let turn = |i: usize, j: usize| 0.5 * (f[i][j] - f[j][i]);
     let angle = turn(0, 1).hypot(turn(0, 2)).hypot(turn(1, 2)).to_degrees();
     let pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
     Some((pairs.map(|(i, j)| symmetric(i, j)), angle))
+}
+
+/// The deformation itself. As rows: sides · F = box, so F = sides⁻¹ · box.
+fn deformation_matrix(sides: &[Vector; 3]) -> Option<[Vector; 3]> {
+    let inverse = inverse(sides)?;
+    Some(std::array::from_fn(|row| {
+        std::array::from_fn(|column| inverse[row][column] * sides[column][column])
+    }))
 }
 
 /// The inverse of a matrix of rows.
@@ -240,16 +254,17 @@ mod tests {
         let projected = ProjectedCell::new(crystal, zone, 0.01).unwrap();
         let [u, v] = projected.vectors;
         let determinant = u[0] * v[1] - u[1] * v[0];
-        // Strain moves atoms by up to itself times the box.
-        let slack = 1e-6 + 2.0 * found.largest_strain() * found.size[0].hypot(found.size[1]);
+        let [[a, b], [c, d]] = [found.to_box([1.0, 0.0]), found.to_box([0.0, 1.0])];
         for site in &found.sites {
             let [x, y, _] = site.position;
+            let area = a * d - b * c;
+            let (x, y) = ((x * d - y * c) / area, (y * a - x * b) / area);
             let near = projected.columns.iter().any(|column| {
                 let (dx, dy) = (x - column.x, y - column.y);
                 let n = (dx * v[1] - dy * v[0]) / determinant;
                 let m = (dy * u[0] - dx * u[1]) / determinant;
                 let (n, m) = (n - n.round(), m - m.round());
-                (n * u[0] + m * v[0]).hypot(n * u[1] + m * v[1]) < slack
+                (n * u[0] + m * v[0]).hypot(n * u[1] + m * v[1]) < 1e-5
             });
             assert!(near, "{zone}: {:?}", site.position);
         }

@@ -1,7 +1,7 @@
 //! What a recipe may say.
 
 use crate::composition::MAX_SAMPLES;
-use crate::{Draw, LibraryError, Recipe};
+use crate::{Draw, Form, LibraryError, Recipe};
 use adatom_optics::wavelength_angstrom;
 
 /// Spatial frequencies along an axis of an image at most: a spectrum of 150 MB.
@@ -84,6 +84,7 @@ impl Recipe {
         self.check_structures(&mut checks);
         self.check_composition(&mut checks);
         self.check_recording(&mut checks);
+        self.check_multislice(&mut checks);
         checks.problems
     }
 
@@ -257,6 +258,68 @@ impl Recipe {
         }
         checks.number(&part, "min_contrast", labels.min_contrast, 0.0, 1.0);
         checks.number(&part, "merge_angstrom", labels.merge_angstrom, 0.0, 5.0);
+    }
+
+    /// What a multislice simulation of a crystal's period can't do, and its numbers.
+    fn check_multislice(&self, checks: &mut Checks) {
+        let Some(recipe) = self.imaging.multislice() else { return };
+        let part = Part::of("imaging");
+        let [inner, outer] = recipe.detector_mrad;
+        if !(inner >= 0.0 && outer > inner && outer <= 500.0) {
+            let message = format!(
+                "{inner} to {outer}; give an inner angle of at least 0 and a larger outer one, to 500"
+            );
+            checks.wrong(&part, "detector_mrad", message);
+        }
+        for (field, value, low, high) in [
+            ("sampling_angstrom", recipe.sampling_angstrom.unwrap_or(0.05), 0.005, 0.5),
+            ("slice_thickness_angstrom", recipe.slice_thickness_angstrom, 0.1, 20.0),
+            ("configurations", recipe.configurations as f64, 0.0, 10_000.0),
+            ("u_iso_angstrom2", recipe.u_iso_angstrom2.unwrap_or(0.0), 0.0, 0.5),
+            ("defocus_spread_angstrom", recipe.defocus_spread_angstrom, 0.0, 1000.0),
+            ("box_angstrom", recipe.box_angstrom, 1.0, 500.0),
+            ("max_strain", recipe.max_strain, 0.0, 0.1),
+            ("max_side_angstrom", recipe.max_side_angstrom, 1.0, 500.0),
+            ("interpolation", recipe.interpolation as f64, 1.0, 32.0),
+            ("memory_mb", recipe.memory_mb, 1.0, 1e6),
+        ] {
+            checks.number(&part, field, value, low, high);
+        }
+        if self.disorder.is_some() {
+            let message = "a multislice simulation covers one period of a perfect crystal; leave it out";
+            checks.wrong(&Part::of("disorder"), "", message.to_owned());
+        }
+        for (index, structure) in self.structure.iter().enumerate() {
+            let name = format!("structure {}", structure.title());
+            let part = Part::new(format!("structure.{index}"), name);
+            if !matches!(structure.form, Form::Slab | Form::Monolayer) {
+                let message =
+                    "a multislice simulation covers one period of a crystal; give slab or monolayer";
+                checks.wrong(&part, "form", message.to_owned());
+            }
+            if matches!(structure.material.as_str(), "amorphous-graphene" | "random-lattice") {
+                let message = "a multislice simulation needs a crystal: a built-in one or a CIF file";
+                checks.wrong(&part, "material", message.to_owned());
+            }
+            if structure.support_angstrom.bounds().1 > 0.0 {
+                checks.wrong(
+                    &part,
+                    "support_angstrom",
+                    "there is no support under multislice; leave it out".to_owned(),
+                );
+            }
+            if structure.form == Form::Slab && structure.thickness_angstrom.values().is_none() {
+                let message =
+                    "a multislice simulation records single thicknesses; give a number or a list of them";
+                checks.wrong(&part, "thickness_angstrom", message.to_owned());
+            }
+        }
+        for (index, optics) in self.optics.iter().enumerate().filter(|(_, o)| !o.has_fixed_lens()) {
+            let part = Part::new(format!("optics.{index}"), format!("optics {}", optics.id));
+            let message = "a multislice simulation needs numbers for defocus and aberrations, not ranges; only the \
+                           source may be drawn";
+            checks.wrong(&part, "", message.to_owned());
+        }
     }
 }
 

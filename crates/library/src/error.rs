@@ -1,5 +1,6 @@
 use adatom_crystal::CrystalError;
 use adatom_imaging::ImagingError;
+use adatom_multislice::MultisliceError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -59,5 +60,23 @@ pub enum LibraryError {
         structure: String,
         /// Why.
         source: ImagingError,
+    },
+    /// A multislice simulation that can't be run, or was stopped.
+    #[error("structure {structure}: {source}")]
+    Multislice {
+        /// The structure's material and zone axis, and its imaging condition.
+        structure: String,
+        /// Why.
+        source: MultisliceError,
+    },
+    /// Something that only the linear model gives.
+    #[error(
+        "recipe {recipe}: {what} needs the linear model; take a recipe without imaging.model = \"multislice\""
+    )]
+    LinearOnly {
+        /// The recipe's name.
+        recipe: String,
+        /// What was asked for.
+        what: &'static str,
     },
 }

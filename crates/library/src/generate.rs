@@ -1,4 +1,5 @@
 use crate::materials::{material_names, material_text};
+use crate::multislice::{Simulated, Thickness};
 use crate::recipe::hex;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
@@ -7,9 +8,10 @@ use crate::{
 };
 use adatom_crystal::{Column, Element, Field};
 use adatom_imaging::{
-    Background, Detector, Dose, Grid, ImagingError, LinearModel, SampleRng, ScanNoise, Spectrum, Spot,
-    circular_mask, double, expose, gaussian_mask, superresolution,
+    Background, Detector, Dose, Grid, ImagingError, LinearModel, RowShift, SampleRng, ScanNoise, Spectrum,
+    Spot, circular_mask, double, expose, gaussian_mask, superresolution,
 };
+use adatom_multislice::PeriodicImage;
 use adatom_optics::{Aberrations, Probe};
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
@@ -30,6 +32,8 @@ pub struct Generator {
     structures: Vec<Prepared>,
     total_weight: f64,
     composition: Option<Composition>,
+    /// Simulations by structure and optics, for a recipe that images by multislice.
+    simulations: BTreeMap<(usize, usize), Simulated>,
     /// Models whose settings are not drawn anew for each sample, by structure, optics, scattering.
     models: BTreeMap<(usize, usize, usize), Arc<LinearModel>>,
 }
@@ -56,6 +60,7 @@ impl Generator {
             .collect::<Result<BTreeSet<_>, _>>()?;
         let mut structures = Vec::new();
         let mut models = BTreeMap::new();
+        let mut simulations = BTreeMap::new();
         let mut identity = Sha256::new_with_prefix(recipe.hash());
         let composition = recipe.composition();
         for (index, structure) in recipe.structure.iter().enumerate() {
@@ -71,6 +76,10 @@ impl Generator {
             identity.update(text.as_bytes());
             let prepared = prepare(index, &recipe, composition.as_ref(), &omitted)?;
             for &optics in &prepared.optics {
+                if let Some(multislice) = recipe.imaging.multislice() {
+                    let simulated = prepared.simulated(&recipe.optics[optics], multislice, &text)?;
+                    simulations.extend(simulated.map(|simulated| ((index, optics), simulated)));
+                }
                 for (scattering, object) in recipe.scattering.iter().enumerate() {
                     // Drawn optics are tried once, so that a bad setting shows before the first sample.
                     let fixed = recipe.optics[optics].is_fixed();
@@ -88,7 +97,17 @@ impl Generator {
         }
         let total_weight = structures.iter().map(|s| s.recipe.weight).sum();
         let identity = hex(&identity.finalize());
-        Ok(Self { recipe, seed, identity, omitted, structures, total_weight, composition, models })
+        Ok(Self {
+            recipe,
+            seed,
+            identity,
+            omitted,
+            structures,
+            total_weight,
+            composition,
+            simulations,
+            models,
+        })
     }
 
     /// SHA-256 of the resolved recipe and of the crystals' files: with the seed it decides every
@@ -105,6 +124,12 @@ impl Generator {
     /// The seed.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The simulations that the samples need. They run when a sample first needs them, if not before by
+    /// [`Simulated::run`].
+    pub fn simulations(&self) -> impl ExactSizeIterator<Item = &Simulated> {
+        self.simulations.values()
     }
 
     /// Renders sample `index`.
@@ -178,8 +203,11 @@ impl Generator {
             rotation_deg,
             offset: [rng.between(-4.0, 4.0), rng.between(-4.0, 4.0)],
         };
+        // The first number that a slab draws.
+        let thickness = structure.recipe.thickness_angstrom.value(&mut rng.clone());
+        let simulated = self.simulations.get(&(which, optics)).map(|simulation| (simulation, thickness));
         let specimen = structure.specimen(cell.as_deref(), nearest, &field, recipe, rng).map_err(geometry)?;
-        Ok(Scene { structure, scattering, model, grid, rotation_deg, specimen })
+        Ok(Scene { structure, scattering, model, grid, field, simulated, specimen })
     }
 
     fn render(
@@ -187,11 +215,13 @@ impl Generator {
         index: u64,
         shot_psnr_db: Option<f64>,
         shift_px: [f64; 2],
-    ) -> Result<Rendered, LibraryError> {
+    ) -> Result<Rendered<'_>, LibraryError> {
         let mut rng = SampleRng::new(self.seed, index);
         let rng = &mut rng;
         let recipe = &self.recipe;
-        let Scene { structure, scattering, model, grid, rotation_deg, specimen } = self.scene(index, rng)?;
+        let Scene { structure, scattering, model, grid, mut field, simulated, specimen } =
+            self.scene(index, rng)?;
+        let rotation_deg = field.rotation_deg;
         let Specimen { mut columns, mut support } = specimen;
         for column in columns.iter_mut().chain(&mut support) {
             column.x += shift_px[0] * grid.pixel_x_angstrom;
@@ -199,8 +229,18 @@ impl Generator {
         }
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
 
-        let spectrum = model.spectrum(columns.iter().chain(&support), &grid);
-        let mut ideal = spectrum.image(&grid, None);
+        let source = match simulated {
+            None => Source::Linear(model.spectrum(columns.iter().chain(&support), &grid)),
+            Some((simulation, thickness)) => {
+                field.offset[0] += shift_px[0] * grid.pixel_x_angstrom;
+                field.offset[1] += shift_px[1] * grid.pixel_y_angstrom;
+                let results = simulation.results()?;
+                let thickness = simulation.nearest(thickness);
+                let image = results[thickness].image.clone().with_source(model.probe());
+                Source::Simulated { simulation, results, thickness, image, field }
+            }
+        };
+        let mut ideal = source.image(&grid, None);
         let dwell_us = recipe.dose.dwell_us.value(rng);
         let scan = self.draw_scan(&grid, dwell_us, rng);
         let response_px = recipe.detector.response_px.value(rng);
@@ -209,7 +249,7 @@ impl Generator {
         let delay = detector.delay_px() * grid.pixel_x_angstrom;
         let mut rows = scan.rows(grid.height, rng);
         rows.iter_mut().for_each(|row| row.x_angstrom -= delay);
-        let mut scanned = spectrum.image(&grid, Some(&rows));
+        let mut scanned = source.image(&grid, Some(&rows));
         let peak = ideal.iter().fold(0.0_f32, |a, b| a.max(*b));
         let scale = if peak > 0.0 { 1.0 / peak } else { 0.0 };
         for image in [&mut ideal, &mut scanned] {
@@ -224,7 +264,10 @@ impl Generator {
         scanned += &beneath;
 
         let dose = Dose { current_pa: recipe.dose.current_pa.value(rng), dwell_us };
-        let of_dose = dose.electrons_per_pixel() * recipe.dose.peak_fraction.value(rng);
+        let guessed = recipe.dose.peak_fraction.value(rng);
+        // A simulation knows which part of the beam reaches the detector.
+        let peak_fraction = if simulated.is_some() { f64::from(peak) } else { guessed };
+        let of_dose = dose.electrons_per_pixel() * peak_fraction;
         // The shot noise's variance is the mean over the electrons at the peak, which is one.
         let peak_electrons = shot_psnr_db.map_or(of_dose, |wanted| {
             f64::from(scanned.mean().unwrap_or(1.0)).max(1e-3) * 10.0_f64.powf(wanted / 10.0)
@@ -236,7 +279,9 @@ impl Generator {
             blur_in_place(&mut image, blur);
         }
 
-        let mut truth = self.truth(&model, &columns, f64::from(scale), &grid);
+        let intensities: Vec<f64> =
+            columns.iter().map(|column| source.column_intensity(&model, column)).collect();
+        let mut truth = self.truth(&model, &columns, &intensities, f64::from(scale), &grid);
         let mut no_noise = no_noise;
         let gamma = recipe.detector.gamma.value(rng);
         let ceiling = recipe.detector.saturation.value(rng);
@@ -283,7 +328,7 @@ impl Generator {
             labels,
         };
         let Truth { spots, labelled, unlabelled, .. } = truth;
-        Ok(Rendered { sample, spectrum, scale, beneath, tone, columns, spots, labelled, unlabelled })
+        Ok(Rendered { sample, source, scale, beneath, tone, columns, spots, labelled, unlabelled })
     }
 
     fn choose_structure(&self, rng: &mut SampleRng) -> usize {
@@ -326,14 +371,23 @@ impl Generator {
     }
 
     /// Which columns are labelled, and with what.
-    fn truth(&self, model: &LinearModel, columns: &[Column], scale: f64, grid: &Grid) -> Truth {
+    fn truth(
+        &self,
+        model: &LinearModel,
+        columns: &[Column],
+        intensities: &[f64],
+        scale: f64,
+        grid: &Grid,
+    ) -> Truth {
         let pixel_area = grid.pixel_x_angstrom * grid.pixel_y_angstrom;
         let strengths: Vec<f64> = columns.iter().map(|column| model.column_intensity(column)).collect();
         let brightest = strengths.iter().fold(0.0_f64, |a, b| a.max(*b));
         let mut truth = Truth::default();
-        for (index, (column, strength)) in columns.iter().zip(&strengths).enumerate() {
+        for (index, ((column, strength), intensity)) in
+            columns.iter().zip(&strengths).zip(intensities).enumerate()
+        {
             let (x, y) = grid.to_pixels(column.x, column.y);
-            let spot = Spot { x, y, intensity: strength * scale / pixel_area };
+            let spot = Spot { x, y, intensity: intensity * scale / pixel_area };
             truth.all_spots.push(spot);
             let labelled = *strength >= self.recipe.labels.min_contrast * brightest
                 && !column.species.iter().all(|(element, _)| self.omitted.contains(element));
@@ -365,8 +419,41 @@ pub(crate) struct Scene<'a> {
     scattering: usize,
     pub model: Arc<LinearModel>,
     pub grid: Grid,
-    rotation_deg: f64,
+    field: Field,
+    /// The simulation and the thickness \[Å\], for multislice.
+    simulated: Option<(&'a Simulated, f64)>,
     pub specimen: Specimen,
+}
+
+/// What the ideal image comes from.
+enum Source<'a> {
+    Linear(Spectrum),
+    Simulated {
+        simulation: &'a Simulated,
+        results: Arc<Vec<Thickness>>,
+        thickness: usize,
+        image: PeriodicImage,
+        field: Field,
+    },
+}
+
+impl Source<'_> {
+    fn image(&self, grid: &Grid, scan: Option<&[RowShift]>) -> Array2<f32> {
+        match self {
+            Self::Linear(spectrum) => spectrum.image(grid, scan),
+            Self::Simulated { simulation, image, field, .. } => simulation.render(image, field, grid, scan),
+        }
+    }
+
+    /// Integral of a column's image over the plane \[image unit × Å²\]; of a simulation over what is nearest to it.
+    fn column_intensity(&self, model: &LinearModel, column: &Column) -> f64 {
+        match self {
+            Self::Linear(_) => model.column_intensity(column),
+            Self::Simulated { simulation, results, thickness, field, .. } => {
+                simulation.strength(&results[*thickness], field, column)
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -382,9 +469,9 @@ struct Truth {
 }
 
 /// A sample and what it was made from.
-struct Rendered {
+struct Rendered<'a> {
     sample: Sample,
-    spectrum: Spectrum,
+    source: Source<'a>,
     scale: f32,
     beneath: Array2<f32>,
     tone: Option<Tone>,
@@ -394,10 +481,10 @@ struct Rendered {
     unlabelled: Vec<usize>,
 }
 
-impl Rendered {
+impl Rendered<'_> {
     fn complete(self) -> FullSample {
         let grid = &self.sample.grid;
-        let mut bare = self.spectrum.image(&grid.doubled(), None);
+        let mut bare = self.source.image(&grid.doubled(), None);
         bare.mapv_inplace(|v| (v * self.scale).max(0.0));
         let beneath = double(&self.beneath);
         let mut no_noise = &bare + &beneath;
@@ -463,24 +550,30 @@ impl Tone {
 impl OpticsRecipe {
     /// Whether nothing about the probe is left to chance.
     fn is_fixed(&self) -> bool {
-        let draws = [
-            &self.source_fwhm_angstrom,
+        let source = [&self.source_fwhm_angstrom, &self.tail_fraction, &self.tail_fwhm_angstrom];
+        self.has_fixed_amplitudes() && source.into_iter().all(is_number)
+    }
+
+    /// Whether the lens is the same in all samples; azimuths are always drawn.
+    pub(crate) fn has_fixed_lens(&self) -> bool {
+        let azimuthal = [&self.astigmatism2_angstrom, &self.coma_angstrom, &self.astigmatism3_angstrom];
+        self.has_fixed_amplitudes() && azimuthal.into_iter().all(|draw| draw.bounds() == (0.0, 0.0))
+    }
+
+    fn has_fixed_amplitudes(&self) -> bool {
+        [
             &self.defocus_angstrom,
             &self.astigmatism2_angstrom,
             &self.coma_angstrom,
             &self.astigmatism3_angstrom,
             &self.c3_mm,
             &self.c5_mm,
-            &self.tail_fraction,
-            &self.tail_fwhm_angstrom,
-        ];
-        draws.iter().all(|draw| {
-            let (low, high) = draw.bounds();
-            low == high
-        })
+        ]
+        .into_iter()
+        .all(is_number)
     }
 
-    fn draw(&self, rng: &mut SampleRng) -> Result<Probe, adatom_optics::OpticsError> {
+    pub(crate) fn draw(&self, rng: &mut SampleRng) -> Result<Probe, adatom_optics::OpticsError> {
         let aberrations = Aberrations {
             defocus_angstrom: self.defocus_angstrom.value(rng),
             astigmatism2_angstrom: self.astigmatism2_angstrom.value(rng),
@@ -491,11 +584,18 @@ impl OpticsRecipe {
             astigmatism3_angle_deg: rng.between(0.0, 120.0),
             c3_mm: self.c3_mm.value(rng),
             c5_mm: self.c5_mm.value(rng),
+            ..Default::default()
         };
         let source = self.source_fwhm_angstrom.value(rng);
         let (tails, width) = (self.tail_fraction.value(rng), self.tail_fwhm_angstrom.value(rng));
         Probe::new(self.energy_kv, self.semiangle_mrad, aberrations, source)?.with_tails(tails, width)
     }
+}
+
+/// Whether only one value can be drawn.
+fn is_number(draw: &crate::Draw) -> bool {
+    let (low, high) = draw.bounds();
+    low == high
 }
 
 /// Separable Gaussian blur with clamped borders.

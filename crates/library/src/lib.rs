@@ -12,6 +12,7 @@ mod error;
 mod generate;
 mod materials;
 mod motif;
+mod multislice;
 mod recipe;
 mod sample;
 mod single;
@@ -25,8 +26,9 @@ pub use draw::Draw;
 pub use error::LibraryError;
 pub use generate::Generator;
 pub use materials::{Material, material_names};
+pub use multislice::Simulated;
 pub use recipe::{
-    BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, LabelRecipe, OpticsRecipe, Recipe,
-    ScanRecipe, StructureRecipe, recipe_names,
+    BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, ImagingRecipe, LabelRecipe,
+    MultisliceMethod, MultisliceRecipe, OpticsRecipe, Recipe, ScanRecipe, StructureRecipe, recipe_names,
 };
 pub use sample::{FullSample, Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};

@@ -1,7 +1,8 @@
 use crate::text;
 use crate::{CompositionRecipe, DisorderRecipe, Draw, LibraryError};
 use adatom_imaging::BackgroundKind;
-use adatom_optics::Scattering;
+use adatom_multislice::Projection;
+use adatom_optics::{Parametrisation, Scattering};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -9,7 +10,9 @@ use std::path::Path;
 const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
     ("extended", include_str!("../../../recipes/extended.toml")),
+    ("figure7", include_str!("../../../recipes/figure7.toml")),
     ("temimagenet", include_str!("../../../recipes/temimagenet.toml")),
+    ("temimagenet-multislice", include_str!("../../../recipes/temimagenet-multislice.toml")),
     ("unseen", include_str!("../../../recipes/unseen.toml")),
 ];
 
@@ -33,6 +36,9 @@ pub struct Recipe {
     /// Object functions, each equally likely; default the projected potential.
     #[serde(default = "default_scattering")]
     pub scattering: Vec<Scattering>,
+    /// How a specimen becomes an image; default the linear model.
+    #[serde(default, skip_serializing_if = "ImagingRecipe::is_linear")]
+    pub imaging: ImagingRecipe,
     /// Imaging conditions.
     pub optics: Vec<OpticsRecipe>,
     /// What is imaged.
@@ -58,6 +64,94 @@ pub struct Recipe {
     /// How truth is drawn.
     #[serde(default)]
     pub labels: LabelRecipe,
+}
+
+/// How a specimen becomes an image.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "kebab-case")]
+pub enum ImagingRecipe {
+    /// The linear model: object function ⊗ probe.
+    #[default]
+    Linear,
+    /// Multislice simulation of the crystal's period.
+    Multislice(MultisliceRecipe),
+}
+
+impl ImagingRecipe {
+    fn is_linear(&self) -> bool {
+        *self == Self::Linear
+    }
+}
+
+/// How a multislice simulation is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MultisliceRecipe {
+    /// Inner and outer collection semi-angle \[mrad\]; default 98 to 196, as in the paper.
+    pub detector_mrad: [f64; 2],
+    /// Distance of the wave's samples \[Å\]; default as coarse as the detector allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling_angstrom: Option<f64>,
+    /// Thickness of a slice at most \[Å\]; default 2.
+    pub slice_thickness_angstrom: f64,
+    /// Scattering factors; default Lobato and Van Dyck's.
+    pub parametrisation: Parametrisation,
+    /// How potentials are divided among slices; default infinite.
+    pub projection: Projection,
+    /// Configurations of frozen phonons; default 8, 0 leaves the atoms at rest.
+    pub configurations: usize,
+    /// Decides their displacements; default 1.
+    pub phonon_seed: u64,
+    /// Mean-square displacement of all atoms \[Å²\]; default what the crystal's file says, and none where it doesn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub u_iso_angstrom2: Option<f64>,
+    /// Standard deviation of the focus \[Å\]; default 0.
+    pub defocus_spread_angstrom: f64,
+    /// Least extent of the box across the beam \[Å\]; default 16.
+    pub box_angstrom: f64,
+    /// Strain that may make a crystal's cell orthogonal; default 0.01.
+    pub max_strain: f64,
+    /// Longest side of that cell across the beam \[Å\]; default 60.
+    pub max_side_angstrom: f64,
+    /// Each probe by itself, or PRISM; default conventional.
+    pub method: MultisliceMethod,
+    /// Interpolation factor of PRISM; default 1.
+    pub interpolation: usize,
+    /// Memory that a simulation may use \[MB\]; default 2000.
+    pub memory_mb: f64,
+}
+
+/// How probes are propagated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MultisliceMethod {
+    /// Each by itself.
+    #[default]
+    Conventional,
+    /// As sums of plane waves.
+    Prism,
+}
+
+impl Default for MultisliceRecipe {
+    fn default() -> Self {
+        Self {
+            detector_mrad: [98.0, 196.0],
+            sampling_angstrom: None,
+            slice_thickness_angstrom: 2.0,
+            parametrisation: Parametrisation::default(),
+            projection: Projection::default(),
+            configurations: 8,
+            phonon_seed: 1,
+            u_iso_angstrom2: None,
+            defocus_spread_angstrom: 0.0,
+            box_angstrom: 16.0,
+            max_strain: 0.01,
+            max_side_angstrom: 60.0,
+            method: MultisliceMethod::default(),
+            interpolation: 1,
+            memory_mb: 2000.0,
+        }
+    }
 }
 
 /// Size, field of view and orientation of the images.
@@ -423,6 +517,18 @@ impl Recipe {
     /// When there is neither or its text is wrong: with the line.
     pub fn open(name: &str) -> Result<Self, LibraryError> {
         Self::open_checking_all(name).map_err(first)
+    }
+
+    /// The same recipe with another way to make images.
+    ///
+    /// # Errors
+    /// When it can't be used for what the recipe images.
+    pub fn with_imaging(mut self, imaging: ImagingRecipe) -> Result<Self, LibraryError> {
+        self.imaging = imaging;
+        match self.problems().into_iter().next() {
+            None => Ok(self),
+            Some(problem) => Err(problem.error(&self.name, None)),
+        }
     }
 
     /// As [`Recipe::open`], with everything that is wrong: every unknown key and every value that can't

@@ -10,6 +10,13 @@ impl Generator {
     /// # Errors
     /// When the sample can't be made.
     pub fn column_images(&self, index: u64, reach_px: usize) -> Result<Vec<ColumnImage>, LibraryError> {
+        if self.recipe().imaging.multislice().is_some() {
+            let recipe = self.recipe().name.clone();
+            return Err(LibraryError::LinearOnly {
+                recipe,
+                what: "a bound from the images of single columns",
+            });
+        }
         let Scene { structure, model, grid, specimen, .. } =
             self.scene(index, &mut SampleRng::new(self.seed(), index))?;
         let all = specimen.columns.iter().chain(&specimen.support);

@@ -2,7 +2,10 @@
 
 use crate::disorder::{HalfPlane, join};
 use crate::motif::{self, random_cell};
-use crate::{Composition, Form, LibraryError, Material, Recipe, StructureRecipe};
+use crate::multislice::Simulated;
+use crate::{
+    Composition, Form, LibraryError, Material, MultisliceRecipe, OpticsRecipe, Recipe, StructureRecipe,
+};
 use adatom_crystal::{
     AmorphousSheet, Cluster, Column, Crystal, CrystalError, Element, Facets, Field, ProjectedCell, ZoneAxis,
     amorphous_graphene, cluster, monolayer, nanoparticle, slab,
@@ -66,6 +69,20 @@ impl Prepared {
             Source::Crystal { cell, .. } => (Some(Cow::Borrowed(cell.as_ref())), self.nearest_angstrom),
             Source::Sheets(_) => (None, self.nearest_angstrom),
         }
+    }
+
+    /// The multislice simulation of the crystal under an imaging condition; none for what isn't a crystal.
+    pub(crate) fn simulated(
+        &self,
+        optics: &OpticsRecipe,
+        recipe: &MultisliceRecipe,
+        material_text: &str,
+    ) -> Result<Option<Simulated>, LibraryError> {
+        let Source::Crystal { crystal, zone, cell } = &self.source else { return Ok(None) };
+        let probe = optics
+            .draw(&mut SampleRng::new(0, 0))
+            .map_err(|source| LibraryError::Imaging { structure: self.title(), source: source.into() })?;
+        Simulated::new(&self.recipe, crystal, *zone, cell, optics, probe, recipe, material_text).map(Some)
     }
 
     pub(crate) fn title(&self) -> String {

@@ -7,6 +7,7 @@ use crate::{Method, MultisliceError, Phonons, Plan, Sampling, Settings, Specimen
 use ndarray::Array2;
 use num_complex::Complex32;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,7 +31,8 @@ pub struct Simulation {
 }
 
 /// What is computed, and can be kept, at a time: some positions of one configuration.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unit {
     /// The configuration of frozen phonons.
     pub configuration: usize,

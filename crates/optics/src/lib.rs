@@ -21,7 +21,7 @@ mod probe;
 mod scattering;
 mod transfer;
 
-pub use aberrations::Aberrations;
+pub use aberrations::{Aberrations, Azimuthal, HighOrders};
 pub use electron::{
     cross_section_factor, interaction_parameter, scherzer_defocus_angstrom, scherzer_semiangle_mrad,
     wavelength_angstrom,

@@ -20,6 +20,7 @@ fn aberrated() -> Probe {
         coma_angle_deg: 70.0,
         astigmatism3_angstrom: 250.0,
         astigmatism3_angle_deg: 10.0,
+        ..Default::default()
     };
     Probe::new(200.0, 24.0, lens, 0.0).unwrap()
 }
