@@ -4,12 +4,12 @@
 use crate::recipe::hex;
 use crate::{ImagingRecipe, LibraryError, MultisliceMethod, MultisliceRecipe, OpticsRecipe, StructureRecipe};
 use adatom_crystal::{Column, Crystal, Field, OrthogonalCell, ProjectedCell, ZoneAxis};
-use adatom_imaging::{Grid, RowShift};
+use adatom_imaging::{Grid, RowShift, SampleRng};
 use adatom_multislice::{
     Atom, Detector, Method, MultisliceError, PeriodicImage, Phonons, Plan, Recording, Sampling, Scan,
     Settings, Simulation, Specimen, Unit,
 };
-use adatom_optics::{Probe, wavelength_angstrom};
+use adatom_optics::wavelength_angstrom;
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,11 +46,14 @@ impl Simulated {
         zone: ZoneAxis,
         cell: &ProjectedCell,
         optics: &OpticsRecipe,
-        probe: Probe,
         recipe: &MultisliceRecipe,
         material_text: &str,
     ) -> Result<Self, LibraryError> {
         let title = format!("{} under optics {}", structure.title(), optics.id);
+        let probe = optics.draw(&mut SampleRng::new(0, 0)).map_err(|source| LibraryError::Imaging {
+            structure: structure.title(),
+            source: source.into(),
+        })?;
         let lattice = OrthogonalCell::new(crystal, zone, recipe.max_strain, recipe.max_side_angstrom)
             .map_err(|source| LibraryError::Crystal { structure: structure.title(), source })?;
         let thicknesses = match structure.form {

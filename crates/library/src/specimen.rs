@@ -79,10 +79,7 @@ impl Prepared {
         material_text: &str,
     ) -> Result<Option<Simulated>, LibraryError> {
         let Source::Crystal { crystal, zone, cell } = &self.source else { return Ok(None) };
-        let probe = optics
-            .draw(&mut SampleRng::new(0, 0))
-            .map_err(|source| LibraryError::Imaging { structure: self.title(), source: source.into() })?;
-        Simulated::new(&self.recipe, crystal, *zone, cell, optics, probe, recipe, material_text).map(Some)
+        Simulated::new(&self.recipe, crystal, *zone, cell, optics, recipe, material_text).map(Some)
     }
 
     pub(crate) fn title(&self) -> String {

@@ -159,7 +159,8 @@ mod tests {
     /// C_nm alone is 2π/λ α^(n+1)/(n+1) C_nm at its azimuth, as large with the other sign half a lobe on.
     #[test]
     fn high_orders_have_their_power_and_symmetry() {
-        let set: [(fn(&mut HighOrders) -> &mut Azimuthal, i32, f64); 8] = [
+        type Term = (fn(&mut HighOrders) -> &mut Azimuthal, i32, f64);
+        let set: [Term; 8] = [
             (|h| &mut h.c32, 3, 2.0),
             (|h| &mut h.c34, 3, 4.0),
             (|h| &mut h.c41, 4, 1.0),
