@@ -8,6 +8,8 @@ pub(crate) type Colour = [u8; 3];
 
 pub(crate) const WHITE: Colour = [255, 255, 255];
 pub(crate) const BLACK: Colour = [0, 0, 0];
+/// Lines of a grid behind curves and bars.
+pub(crate) const GRID: Colour = [222, 222, 222];
 
 /// Side of a letter before it is enlarged \[px\].
 const LETTER: usize = 8;

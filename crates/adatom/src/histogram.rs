@@ -1,13 +1,12 @@
 //! Numbers in classes, as text and as a picture.
 
-use crate::canvas::{BLACK, Canvas, Colour};
+use crate::canvas::{BLACK, Canvas, Colour, GRID};
 
 /// Size of one histogram's panel \[px\], and its frame.
 pub(crate) const WIDTH: usize = 440;
 pub(crate) const HEIGHT: usize = 300;
 const FRAME: [i64; 2] = [30, 48];
 const BAR: Colour = [0, 114, 178];
-const GRID: Colour = [222, 222, 222];
 
 /// Numbers in classes of the same width.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! The training curve and the reliability of scores as pictures.
 
 use crate::Reliability;
-use crate::canvas::{BLACK, Canvas, Colour, WHITE};
+use crate::canvas::{BLACK, Canvas, Colour, GRID, WHITE};
 use ndarray::Array3;
 
 const WIDTH: usize = 960;
@@ -10,7 +10,6 @@ const LEFT: f64 = 96.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 64.0;
-const GRID: Colour = [222, 222, 222];
 /// Okabe and Ito's colours, told apart by everybody.
 const COLOURS: [Colour; 6] =
     [[0, 0, 0], [0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0]];

@@ -1,3 +1,5 @@
+//! The multislice simulations behind a recipe, kept on disk piece by piece.
+
 use crate::Error;
 use adatom_library::{Generator, LibraryError, Simulated};
 use adatom_multislice::{MultisliceError, Plan, Unit};

@@ -16,17 +16,8 @@ use std::path::{Path, PathBuf};
 const IDS: [u64; 4] = [6, 135, 950, 12965];
 const SIDE: usize = 256;
 
-fn published(name: &str) -> Option<String> {
-    let folder = std::env::var_os("ADATOM_TEST_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
-    let path = folder.join("temimagenet/labels").join(name);
-    let text = fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("SKIPPED: {} is missing; set ADATOM_TEST_DATA", path.display());
-    }
-    text
+fn text(name: &str) -> Option<String> {
+    Some(fs::read_to_string(common::published()?.join(name)).unwrap())
 }
 
 /// A disc at every position, as wide as `radius` px.
@@ -53,7 +44,7 @@ fn discs(rows: &[Vec<f64>], radius: f64, factor: usize) -> Vec<u8> {
 /// A clone of the repository: its thirteen folders, without `smallRadius`, and what else lies about.
 fn download(folder: &Path) -> Option<()> {
     for id in IDS {
-        let with_radius = published(&format!("positionRadius_{id:05}.txt"))?;
+        let with_radius = text(&format!("positionRadius_{id:05}.txt"))?;
         let rows = parse_rows(&with_radius).unwrap();
         let radius = rows[0][2];
         let positions: Vec<[f64; 2]> = rows.iter().map(|row| [row[0], row[1]]).collect();
@@ -62,7 +53,7 @@ fn download(folder: &Path) -> Option<()> {
                 Label::Position => ("txt", format_rows(&positions).into_bytes()),
                 Label::PositionRadius => ("txt", with_radius.clone().into_bytes()),
                 Label::Radius => ("txt", format_rows(&[[radius]]).into_bytes()),
-                Label::Params => ("txt", published("params_00006.txt")?.into_bytes()),
+                Label::Params => ("txt", text("params_00006.txt")?.into_bytes()),
                 _ => ("png", discs(&rows, radius, label.factor())),
             };
             let path = folder.join(label.name());
@@ -98,7 +89,7 @@ fn a_download_becomes_a_library() {
     let records: Vec<_> = library.records().unwrap().map(|record| record.unwrap()).collect();
     assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), IDS);
     for record in &records {
-        let rows = parse_rows(&published(&format!("positionRadius_{:05}.txt", record.id)).unwrap()).unwrap();
+        let rows = parse_rows(&text(&format!("positionRadius_{:05}.txt", record.id)).unwrap()).unwrap();
         assert_eq!(record.columns.len(), rows.len());
         for (column, row) in record.columns.iter().zip(&rows) {
             // Theirs are row and column from 1, ours x and y from 0.

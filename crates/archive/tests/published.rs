@@ -2,19 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use adatom_archive::{format_rows, parse_rows};
 use std::path::PathBuf;
 
 fn labels() -> Option<Vec<PathBuf>> {
-    let folder = std::env::var_os("ADATOM_TEST_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
-    let folder = folder.join("temimagenet/labels");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: {} is missing; set ADATOM_TEST_DATA", folder.display());
-        return None;
-    };
+    let entries = std::fs::read_dir(common::published()?).unwrap();
     Some(entries.map(|entry| entry.unwrap().path()).collect())
 }
 

@@ -370,12 +370,14 @@ pub fn simulate(options: &args::Simulate) -> Done {
         _ => recipe,
     };
     let generator = Generator::new(recipe, options.seed)?;
-    let Some(written) = written else {
+    if options.simulations.plan {
         print_plan(&generator);
         return Ok(());
-    };
+    }
     let stop = catch_interrupt()?;
-    if !simulate_waves(&generator, &options.simulations, written, &stop)? {
+    if let Some(written) = written
+        && !simulate_waves(&generator, options.simulations.simulations.as_deref(), written, &stop)?
+    {
         return Ok(());
     }
     if let Some(file) = &options.sheet {

@@ -2,7 +2,7 @@
 
 use crate::arguments as args;
 use crate::commands::{Bar, Done, Failure, catch_interrupt, say, say_json};
-use crate::multislice::simulate;
+use crate::multislice::{print_plan, simulate};
 use adatom_archive::{Build, Depth, Label, Layout, Library, Outcome, Record, build, import, merge, verify};
 use adatom_library::{Generator, Recipe};
 use std::collections::BTreeMap;
@@ -77,8 +77,12 @@ pub fn duration(seconds: f64) -> String {
 
 fn run_build(options: &args::LibraryBuild) -> Done {
     let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    if options.simulations.plan {
+        print_plan(&generator);
+        return Ok(());
+    }
     let stop = catch_interrupt()?;
-    if !simulate(&generator, &options.simulations, &options.output, &stop)? {
+    if !simulate(&generator, options.simulations.simulations.as_deref(), &options.output, &stop)? {
         return Ok(());
     }
     let labels = options

@@ -1,6 +1,5 @@
 //! The multislice simulations behind a recipe: their plan, their progress, and where they are kept.
 
-use crate::arguments as args;
 use crate::commands::{Bar, Failure, say};
 use crate::library::{SILENCE, duration};
 use adatom::{SimulationEvent, run_simulations};
@@ -9,23 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Runs the simulations that the recipe needs, beside `output` unless told where. `false` when stopped, or when only
-/// the plan was wanted.
+/// Runs the simulations that the recipe needs, in `folder` or beside `output`. `false` when stopped.
 pub fn simulate(
     generator: &Generator,
-    options: &args::Simulations,
+    folder: Option<&Path>,
     output: &Path,
     stop: &AtomicBool,
 ) -> Result<bool, Failure> {
-    if options.plan {
-        print_plan(generator);
-        return Ok(false);
-    }
-    let folder = options.simulations.clone().unwrap_or_else(|| {
+    let beside = || {
         let mut name = output.as_os_str().to_owned();
         name.push(".multislice");
         PathBuf::from(name)
-    });
+    };
+    let folder = folder.map_or_else(beside, Path::to_owned);
     let mut bar = Bar::new("simulating");
     let mut said = Instant::now();
     let finished = run_simulations(generator, &folder, stop, &mut |event| match event {
@@ -58,6 +53,7 @@ pub fn simulate(
     Ok(finished)
 }
 
+/// Says what the simulations will cost.
 pub fn print_plan(generator: &Generator) {
     let (mut seconds, mut memory) = (0.0, 0);
     for simulation in generator.simulations() {

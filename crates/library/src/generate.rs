@@ -279,9 +279,7 @@ impl Generator {
             blur_in_place(&mut image, blur);
         }
 
-        let intensities: Vec<f64> =
-            columns.iter().map(|column| source.column_intensity(&model, column)).collect();
-        let mut truth = self.truth(&model, &columns, &intensities, f64::from(scale), &grid);
+        let mut truth = self.truth(&model, &source, &columns, f64::from(scale), &grid);
         let mut no_noise = no_noise;
         let gamma = recipe.detector.gamma.value(rng);
         let ceiling = recipe.detector.saturation.value(rng);
@@ -374,8 +372,8 @@ impl Generator {
     fn truth(
         &self,
         model: &LinearModel,
+        source: &Source<'_>,
         columns: &[Column],
-        intensities: &[f64],
         scale: f64,
         grid: &Grid,
     ) -> Truth {
@@ -383,13 +381,12 @@ impl Generator {
         let strengths: Vec<f64> = columns.iter().map(|column| model.column_intensity(column)).collect();
         let brightest = strengths.iter().fold(0.0_f64, |a, b| a.max(*b));
         let mut truth = Truth::default();
-        for (index, ((column, strength), intensity)) in
-            columns.iter().zip(&strengths).zip(intensities).enumerate()
-        {
+        for (index, (column, strength)) in columns.iter().zip(strengths).enumerate() {
             let (x, y) = grid.to_pixels(column.x, column.y);
-            let spot = Spot { x, y, intensity: intensity * scale / pixel_area };
+            let intensity = source.column_intensity(column, strength) * scale / pixel_area;
+            let spot = Spot { x, y, intensity };
             truth.all_spots.push(spot);
-            let labelled = *strength >= self.recipe.labels.min_contrast * brightest
+            let labelled = strength >= self.recipe.labels.min_contrast * brightest
                 && !column.species.iter().all(|(element, _)| self.omitted.contains(element));
             let inside =
                 x >= -0.5 && y >= -0.5 && x < grid.width as f64 - 0.5 && y < grid.height as f64 - 0.5;
@@ -445,10 +442,11 @@ impl Source<'_> {
         }
     }
 
-    /// Integral of a column's image over the plane \[image unit × Å²\]; of a simulation over what is nearest to it.
-    fn column_intensity(&self, model: &LinearModel, column: &Column) -> f64 {
+    /// Integral of a column's image over the plane \[image unit × Å²\], which is `strength` in the linear model; of a
+    /// simulation over what is nearest to it.
+    fn column_intensity(&self, column: &Column, strength: f64) -> f64 {
         match self {
-            Self::Linear(_) => model.column_intensity(column),
+            Self::Linear(_) => strength,
             Self::Simulated { simulation, results, thickness, field, .. } => {
                 simulation.strength(&results[*thickness], field, column)
             }

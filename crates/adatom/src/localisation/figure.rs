@@ -1,7 +1,7 @@
 //! Errors over the PSNR as a plot.
 
 use super::{BOUND, Localisation, LocalisationRow};
-use crate::canvas::Colour;
+use crate::canvas::{BLACK, Colour, GRID};
 use crate::figure::Figure;
 
 /// Size of a panel, room around its axes, and of the legend.
@@ -11,9 +11,7 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 38.0;
 const LEGEND: f64 = 226.0;
-const GRID: Colour = [222, 222, 222];
 const AXIS: Colour = [90, 90, 90];
-const BLACK: Colour = [0, 0, 0];
 /// Okabe and Ito's colours, told apart by everybody.
 const COLOURS: [Colour; 7] = [
     [230, 159, 0],

@@ -9,6 +9,20 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+/// The label files of the published library in `ADATOM_TEST_DATA`; says so if they are missing.
+pub fn published() -> Option<PathBuf> {
+    let folder = std::env::var_os("ADATOM_TEST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
+    let folder = folder.join("temimagenet/labels");
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: {} is missing; set ADATOM_TEST_DATA", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
 /// A small recipe with 8 × 3 × 2 = 48 samples.
 pub fn generator(seed: u64) -> Generator {
     let text = "name = 'small'\n[image]\nwidth = 64\nheight = 48\nfield_of_view_angstrom = [8, 12]\n\

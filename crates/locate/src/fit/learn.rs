@@ -1,6 +1,7 @@
 //! What the columns of an image have in common, learnt from all of them.
 
 use super::patch::{Patch, Place, Window};
+use super::pixels::Pixels;
 use super::scene;
 use super::sweep::{Fitting, START_SPREAD};
 use super::{Sampling, Shape};
@@ -31,10 +32,11 @@ pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
 fn variances(fitting: &Fitting<'_>) -> Vec<(usize, Vec<f64>)> {
     let used: Vec<usize> = (0..fitting.columns.len()).filter(|i| fitting.is_used(*i)).collect();
     used.into_par_iter()
-        .filter_map(|i| {
-            let patch = fitting.cut(i);
-            Some((i, patch.variances(&fitting.context, &fitting.columns[i], &fitting.windows[i])?))
+        .map_init(Pixels::default, |pixels, i| {
+            let (column, window) = (&fitting.columns[i], &fitting.windows[i]);
+            Some((i, fitting.cut(i).variances(&fitting.context, column, window, pixels)?))
         })
+        .flatten()
         .collect()
 }
 

@@ -188,20 +188,20 @@ impl Patch {
     }
 
     /// Variances of a column's parameters by its pixels alone, weighted as now; `None` if they don't
-    /// determine it.
+    /// determine it. What `pixels` holds is replaced.
     pub(super) fn variances(
         &self,
         context: &Context<'_>,
         column: &Gaussian,
         window: &Window,
+        pixels: &mut Pixels,
     ) -> Option<Vec<f64>> {
-        let mut pixels = Pixels::default();
         pixels.fill(context, self, column, window);
         match (context.model.shape, window.crowded) {
-            (Shape::Round, true) => inverse_diagonal::<4>(context, &mut pixels, column, window),
-            (Shape::Round, false) => inverse_diagonal::<7>(context, &mut pixels, column, window),
-            (Shape::Elliptical, true) => inverse_diagonal::<6>(context, &mut pixels, column, window),
-            (Shape::Elliptical, false) => inverse_diagonal::<9>(context, &mut pixels, column, window),
+            (Shape::Round, true) => inverse_diagonal::<4>(context, pixels, column, window),
+            (Shape::Round, false) => inverse_diagonal::<7>(context, pixels, column, window),
+            (Shape::Elliptical, true) => inverse_diagonal::<6>(context, pixels, column, window),
+            (Shape::Elliptical, false) => inverse_diagonal::<9>(context, pixels, column, window),
         }
     }
 }
