@@ -3,8 +3,8 @@
 use super::patch::{Patch, Place, Window};
 use super::pixels::Pixels;
 use super::scene;
-use super::sweep::{Fitting, START_SPREAD};
-use super::{Sampling, Shape};
+use super::sweep::{Fitting, START_SPREAD, start_spread};
+use super::{Reason, Sampling, Shape};
 use crate::median;
 use crate::median::MAD_TO_SIGMA;
 use ndarray::{Array2, s};
@@ -26,6 +26,16 @@ pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
     let enough = known.len() >= FEW;
     places(fitting, &known);
     scene::learn(fitting, enough && fitting.context.model.sampling == Sampling::Point)
+}
+
+/// Leaves columns at their starts where they are too few to tell what they have in common: what nobody told the fit then
+/// moves it farther than a network that has seen many such images.
+pub(super) fn leave_few(fitting: &mut Fitting<'_>) {
+    if (0..fitting.inside).filter(|i| fitting.is_used(*i)).count() < FEW {
+        for reason in &mut fitting.reasons[..fitting.inside] {
+            *reason = reason.or(Some(Reason::Few));
+        }
+    }
 }
 
 /// How well the pixels of columns with a fit determine their parameters, as variances.
@@ -80,7 +90,8 @@ fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
         let seen = if class.len() < FEW { 0.0 } else { spread(off.collect()).sqrt() };
         let s = seen.max(s);
         for (i, v) in class {
-            weigh(&mut fitting.windows[i], v, s, misfit);
+            let least = start_spread(&fitting.context, &fitting.starts[i], fitting.context.typical);
+            weigh(&mut fitting.windows[i], v, s.max(least), misfit);
         }
     }
 }

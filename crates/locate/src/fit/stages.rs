@@ -66,6 +66,9 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
     if posterior.is_some() {
         maps = fit.maps();
     }
+    if trusted {
+        learn::leave_few(&mut fit);
+    }
     fit.finish(&maps, posterior)
 }
 
@@ -137,7 +140,7 @@ impl Fitting<'_> {
             self.starts[..self.inside].iter().map(|start| Start { sigma: typical, ..*start }).collect();
         let now = |i: usize| {
             let (start, column) = (reported[i], &self.columns[i]);
-            if self.is_used(i) { Start { x: column.x, y: column.y, ..start } } else { start }
+            if self.is_used(i) || self.gone[i] { Start { x: column.x, y: column.y, ..start } } else { start }
         };
         let places: Vec<Start> = (0..self.inside).map(now).collect();
         let mut silent = outside::beyond(&places, self.context.image.dim());
@@ -152,6 +155,7 @@ impl Fitting<'_> {
         let old = self.columns[..self.inside].iter().zip(&self.windows).zip(&self.reasons);
         for (index, ((column, window), reason)) in old.enumerate() {
             (next.columns[index], next.reasons[index]) = (*column, *reason);
+            next.gone[index] = self.gone[index];
             next.windows[index].place = window.place;
         }
         let again = next.columns[self.inside + expected..].iter_mut();
@@ -166,6 +170,7 @@ impl Fitting<'_> {
         for index in 0..self.inside {
             if self.reasons[index].is_some_and(|reason| reason != Reason::Undetermined) {
                 self.reasons[index] = None;
+                self.gone[index] = false;
             }
         }
     }
