@@ -87,8 +87,7 @@ impl Series {
             let power = amplitudes[*i].powi(2);
             let others = around(*i, AROUND).filter(|j| j.abs_diff(*i) > LOBE).map(|j| amplitudes[j].powi(2));
             let noise = median(&mut others.collect::<Vec<_>>()).unwrap_or(0.0) / std::f64::consts::LN_2;
-            power > highest * noise
-                && around(*i, LOBE).all(|j| j == *i || amplitudes[j] < amplitudes[*i])
+            power > highest * noise && around(*i, LOBE).all(|j| j == *i || amplitudes[j] < amplitudes[*i])
         };
         let finest = |i: usize| {
             let tried = (0..=2 * FINER).map(|k| (i as f64 + k as f64 / FINER as f64) / n);
@@ -111,9 +110,9 @@ impl JitterSpectrum {
         }
         let n = rows.len() as f64;
         let series = [Series::new(rows, 0), Series::new(rows, 1)];
-        let amplitudes = series.each_ref().map(|series| {
-            (1..=rows.len() / 2).map(|i| series.amplitude(i as f64 / n)).collect::<Vec<f64>>()
-        });
+        let amplitudes = series
+            .each_ref()
+            .map(|series| (1..=rows.len() / 2).map(|i| series.amplitude(i as f64 / n)).collect::<Vec<f64>>());
         let mut lines: Vec<JitterLine> = series
             .iter()
             .zip(&amplitudes)

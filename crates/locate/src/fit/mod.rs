@@ -7,6 +7,7 @@
 
 mod band;
 mod covariance;
+mod doubt;
 mod gaussian;
 mod hidden;
 mod learn;

@@ -1,5 +1,6 @@
 //! All columns of an image, one after the other until none moves.
 
+use super::doubt::Doubt;
 use super::gaussian::{Gaussian, REACH};
 use super::maps::Maps;
 use super::outside::Silent;
@@ -105,8 +106,9 @@ impl<'a> Fitting<'a> {
                 },
                 crowded: *apart < CROWDED * typical || i >= inside,
                 place: (trusted || i >= inside).then(|| {
-                    let spread =
-                        i.checked_sub(inside).map_or(start_spread(&context, s, typical), |k| silent[k].spread);
+                    let spread = i
+                        .checked_sub(inside)
+                        .map_or(start_spread(&context, s, typical), |k| silent[k].spread);
                     Place { x: s.x, y: s.y, variance: spread * spread, gain: 0.0 }
                 }),
                 height: None,
@@ -350,7 +352,12 @@ impl<'a> Fitting<'a> {
         self.settle(sweeps);
     }
 
-    pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
+    /// Radius of a typical column's window \[px\].
+    pub(super) fn radius(&self) -> f64 {
+        (WINDOW * self.context.typical).max(LEAST_WINDOW_PX)
+    }
+
+    pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>, doubt: &Doubt) -> Fit {
         let jitter = if posterior.is_some() { [0.0; 2] } else { self.context.noise.jitter_px };
         let columns = (0..self.inside)
             .into_par_iter()
@@ -360,7 +367,9 @@ impl<'a> Fitting<'a> {
                 let used = reason.is_none();
                 let alone = if used { covariance::of(&self, index, &maps.slopes, jitter) } else { None };
                 let of_rows = posterior.as_ref().map_or([0.0; 3], |p| p.covariance(index));
-                let covariance = alone.map(|c| [c[0] + of_rows[0], c[1] + of_rows[1], c[2] + of_rows[2]]);
+                let [x, y] = doubt.at(column.x, column.y, self.context.image.dim(), self.radius());
+                let covariance =
+                    alone.map(|c| [c[0] + of_rows[0] + x, c[1] + of_rows[1], c[2] + of_rows[2] + y]);
                 let reason = reason.or(if covariance.is_none() { Some(Reason::Undetermined) } else { None });
                 let (large, small, angle) = column.axes();
                 let window = &self.windows[index];
