@@ -1,8 +1,6 @@
 //! Localisers beside each other on one image.
 
-use crate::{
-    Error, LoadedModel, LocateSettings, LocatedColumn, Localiser, Restored, Watch, column_lattice,
-};
+use crate::{Error, LoadedModel, Localiser, LocateSettings, LocatedColumn, Restored, Watch, column_lattice};
 use adatom_analysis::match_columns;
 use adatom_formats::PixelSize;
 use adatom_locate::median_nearest_distance;

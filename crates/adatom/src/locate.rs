@@ -223,12 +223,7 @@ pub(crate) fn measure(image: &Array2<f32>, maps: &Maps, seen: &Seen, found: &[Fo
 }
 
 /// What image and maps say of a column at a place that somebody knows.
-pub fn measure_column(
-    image: &Array2<f32>,
-    maps: &Maps,
-    (x, y): (f64, f64),
-    radius_px: f64,
-) -> LocatedColumn {
+pub fn measure_column(image: &Array2<f32>, maps: &Maps, (x, y): (f64, f64), radius_px: f64) -> LocatedColumn {
     let (rows, columns) = image.dim();
     let at = |map: &Array2<f32>| {
         let row = (y.round().max(0.0) as usize).min(rows - 1);

@@ -3,8 +3,8 @@
 use crate::localiser::refine;
 use crate::{Error, LoadedModel, Localiser, LocateSettings, Located, LocatedColumn, locate};
 use adatom_analysis::{
-    AnalysisError, Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings, Spacings, Step, Vector,
-    find_lattice, match_columns, separate, spacings, split_rows,
+    AnalysisError, Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings,
+    Spacings, Step, Vector, find_lattice, match_columns, separate, spacings, split_rows,
 };
 use adatom_formats::PixelSize;
 use adatom_network::Task;

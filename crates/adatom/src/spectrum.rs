@@ -49,9 +49,7 @@ impl Spectrum {
         let middle = image.slice(s![top..top + rows, left..left + cols]);
         let side = rows.max(cols);
         let mean = middle.mean().unwrap_or(0.0);
-        let hann = |i: usize, n: usize| {
-            (std::f32::consts::PI * (i as f32 + 0.5) / n as f32).sin().powi(2)
-        };
+        let hann = |i: usize, n: usize| (std::f32::consts::PI * (i as f32 + 0.5) / n as f32).sin().powi(2);
         let mut field = Array2::<Complex32>::zeros((side, side));
         for ((row, col), value) in middle.indexed_iter() {
             field[(row, col)] = ((value - mean) * hann(row, rows) * hann(col, cols)).into();

@@ -50,6 +50,8 @@ pub enum Command {
     Info(Info),
     /// Write an image or found columns in another format
     Convert(Convert),
+    /// Open the desktop app: see, find, edit, measure and export columns in a window
+    Desktop(Desktop),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -163,6 +165,13 @@ pub struct Localiser {
     /// Image value without electrons; with --gain
     #[arg(long, requires = "gain", default_value_t = 0.0, allow_hyphen_values = true)]
     pub offset: f64,
+}
+
+#[derive(Args)]
+pub struct Desktop {
+    /// An image or a session (.adatom) to open
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }
 
 #[derive(Args)]

@@ -159,14 +159,9 @@ fn table(rows: &[Row]) -> String {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         // Writing to a string can't fail.
         let _ = match &row.result {
-            Ok(done) => writeln!(
-                csv,
-                "{},{},{:.4},{:.2},",
-                quoted(&row.name),
-                done.columns,
-                done.scale,
-                done.seconds
-            ),
+            Ok(done) => {
+                writeln!(csv, "{},{},{:.4},{:.2},", quoted(&row.name), done.columns, done.scale, done.seconds)
+            }
             Err(message) => writeln!(csv, "{},,,,{}", quoted(&row.name), quoted(message)),
         };
     }

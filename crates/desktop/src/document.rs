@@ -2,7 +2,7 @@
 
 use crate::edit::{Edit, EditedColumn, History, Place};
 use crate::settings::RunSettings;
-use adatom::{FitReport, LocatedColumn, Localiser, Restored, measure_column};
+use adatom::{FitReport, Localiser, LocatedColumn, Restored, measure_column};
 use adatom_formats::{Image, PixelSize};
 use adatom_locate::{median, median_nearest_distance};
 use adatom_network::{Maps, Task};
@@ -96,6 +96,23 @@ impl Document {
         }
     }
 
+    /// It as it is now, without the network's own maps, for a job to write.
+    pub fn snapshot(&self) -> Self {
+        Self {
+            image: Arc::clone(&self.image),
+            pixel_size: self.pixel_size,
+            settings: self.settings,
+            found: self.found.clone(),
+            restored: None,
+            history: self.history.clone(),
+            session: self.session.clone(),
+            columns: Arc::clone(&self.columns),
+            spacing_px: self.spacing_px,
+            revision: self.revision,
+            saved: self.saved,
+        }
+    }
+
     /// The columns with all edits.
     pub fn columns(&self) -> &Arc<Vec<EditedColumn>> {
         &self.columns
@@ -185,6 +202,21 @@ impl Document {
         let none = Maps::new();
         let maps = self.found.as_ref().map_or(&none, |found| &found.maps);
         measure_column(&self.image.data, maps, place, radius)
+    }
+
+    /// Adds a column: at the centre of a Gaussian fitted there, if one fits within the columns' width of the place.
+    pub fn add(&mut self, place: Place) {
+        let start = self.measured_at(place);
+        let mut columns = self.located();
+        columns.push(start.clone());
+        let reach = REACH * self.spacing_px.unwrap_or(2.0 * REACH_PX);
+        let fitted = adatom::inspect(&self.image.data, &columns, columns.len() - 1).map(|seen| seen.fit);
+        let centre = fitted
+            .filter(|fit| fit.reason.is_none())
+            .map(|fit| (fit.x, fit.y))
+            .filter(|(x, y)| (x - place.0).hypot(y - place.1) < reach);
+        let column = centre.map_or(start, |centre| self.measured_at(centre));
+        self.edit(Edit::Add { column: Box::new(column) });
     }
 
     /// The columns of these indices as one, in their middle.

@@ -165,7 +165,9 @@ impl Jobs {
                 continue;
             };
             match message {
-                Message::Report(Report::Progress(title, part)) => (running.title, running.part) = (title, part),
+                Message::Report(Report::Progress(title, part)) => {
+                    (running.title, running.part) = (title, part)
+                }
                 Message::Report(Report::Partial(partial)) => events.push(Event::Partial(partial)),
                 Message::Report(Report::Row(row)) => events.push(Event::Row(row)),
                 Message::Done(done) => {

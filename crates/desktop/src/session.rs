@@ -4,9 +4,7 @@ use crate::document::{Document, Found};
 use crate::edit::History;
 use crate::settings::RunSettings;
 use adatom::LocatedColumn;
-use adatom_formats::{
-    Image, ImageInfo, PixelSize, Selection, encode_tiff, open_bytes, write_atomically,
-};
+use adatom_formats::{Image, ImageInfo, PixelSize, Selection, encode_tiff, open_bytes, write_atomically};
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -157,7 +155,11 @@ pub fn load(path: &Path) -> Result<Document, SessionError> {
             return Err(file(path, &format!("{name} claims {} bytes, more than are read", member.size())));
         }
         let mut bytes = Vec::new();
-        member.by_ref().take(MOST).read_to_end(&mut bytes).map_err(|e| file(path, &format!("{name}: {e}")))?;
+        member
+            .by_ref()
+            .take(MOST)
+            .read_to_end(&mut bytes)
+            .map_err(|e| file(path, &format!("{name}: {e}")))?;
         Ok(Some(bytes))
     };
     let json = member(JSON)?.ok_or_else(|| file(path, "has no session.json: it is no session of adatom"))?;

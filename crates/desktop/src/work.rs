@@ -7,7 +7,7 @@ use crate::pyramid::Pyramid;
 use crate::session;
 use crate::settings::RunSettings;
 use adatom::{
-    Compared, LoadedModel, LocatedColumn, Localiser, Model, Precision, Restored, Spectrum, column_lattice,
+    Compared, LoadedModel, Localiser, LocatedColumn, Model, Precision, Restored, Spectrum, column_lattice,
 };
 use adatom_analysis::{Bootstrap, Lattice, SpacingSettings, Spacings, Vector, spacings};
 use adatom_formats::{Image, PixelSize, Selection, open};
@@ -121,7 +121,8 @@ impl Run {
     fn restore(&self, monitor: &mut Monitor) -> Result<Restored, String> {
         memory::enough_for_network(self.image.data.len(), self.settings.scale)?;
         let model = self.models.get(self.model.as_deref())?;
-        Restored::new(&self.image.data, self.pixel_size, &model, &self.settings.locate(), monitor).map_err(said)
+        Restored::new(&self.image.data, self.pixel_size, &model, &self.settings.locate(), monitor)
+            .map_err(said)
     }
 
     /// Locates the columns again in what the network made of the image.
@@ -168,8 +169,7 @@ impl Run {
         };
         let model = self.models.get(self.model.as_deref())?;
         let (image, settings) = (&self.image.data, self.settings.locate());
-        let compared =
-            adatom::compare(image, self.pixel_size, &restored, &model, &settings, shown, monitor);
+        let compared = adatom::compare(image, self.pixel_size, &restored, &model, &settings, shown, monitor);
         compared.map(Outcome::Compared).map_err(said)
     }
 
@@ -211,7 +211,10 @@ pub fn open_file(path: &Path, selection: &Selection) -> Result<Opened, String> {
     let images = dataset.signals().iter().filter(|signal| signal.frames() > 0);
     let signals = images.map(|signal| signal.name.clone()).collect();
     let pixels = dataset.default_signal().and_then(|number| dataset.signals().get(number));
-    memory::enough(pixels.map_or(0, |signal| signal.axes.iter().rev().take(2).map(|a| a.size).product()), 16)?;
+    memory::enough(
+        pixels.map_or(0, |signal| signal.axes.iter().rev().take(2).map(|a| a.size).product()),
+        16,
+    )?;
     let image = dataset.image(selection).map_err(|e| e.to_string())?;
     image.check_finite().and_then(|()| image.check_usable(8)).map_err(|e| e.to_string())?;
     let document = Document::new(image);
