@@ -474,6 +474,10 @@ pub struct Adapt {
     pub image: Option<PathBuf>,
     #[command(flatten)]
     pub choice: Choice,
+    /// An image of the session with columns checked by hand, as the desktop app exports labels: a model
+    /// that finds them worse is not written
+    #[arg(long, value_name = "DIR")]
+    pub labels: Option<PathBuf>,
     /// Minutes to train
     #[arg(long, default_value_t = 5.0)]
     pub minutes: f64,

@@ -56,7 +56,8 @@ pub struct Done {
 pub fn items(path: &Path) -> Result<Vec<Item>, String> {
     if path.is_dir() && open(path).is_err() {
         let entries = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(wanted).collect();
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> = paths.filter(|path| wanted(path)).collect();
         files.sort();
         if files.is_empty() {
             return Err(format!("{}: there are no files in this folder", path.display()));
@@ -71,7 +72,7 @@ pub fn items(path: &Path) -> Result<Vec<Item>, String> {
 }
 
 /// Files that may be images: not hidden, no sessions, tables or texts that this program wrote.
-fn wanted(path: &PathBuf) -> bool {
+fn wanted(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let known = ["adatom", "csv", "json", "txt", "md", "html", "pdf", "svg", "toml"];

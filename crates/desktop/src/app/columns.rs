@@ -7,8 +7,16 @@ use crate::colour::{ColourMap, Display, Lookup};
 use crate::document::Document;
 use crate::pyramid::Pyramid;
 use adatom::Inspection;
-use egui::{Color32, ColorImage, Grid, Panel, ScrollArea, TextureOptions, Ui, vec2};
+use egui::{Color32, ColorImage, Context, Grid, Panel, ScrollArea, TextureHandle, TextureOptions, Ui, vec2};
 use ndarray::Array2;
+
+/// The column that was looked at last.
+pub(super) struct Inspected {
+    revision: u64,
+    index: usize,
+    seen: Option<Inspection>,
+    patches: Vec<(&'static str, TextureHandle)>,
+}
 
 impl App {
     pub(super) fn right(&mut self, ui: &mut Ui) {
@@ -64,15 +72,25 @@ impl App {
         let Some(document) = &self.document else { return };
         let Some(edited) = document.columns().get(index) else { return };
         let revision = document.revision();
-        if self.inspected.as_ref().is_none_or(|(r, i, _)| (*r, *i) != (revision, index)) {
+        if self.inspected.as_ref().is_none_or(|seen| (seen.revision, seen.index) != (revision, index)) {
             let seen = adatom::inspect(&document.image.data, &document.located(), index);
-            self.inspected = Some((revision, index, seen));
+            let patches = seen.as_ref().map_or_else(Vec::new, |seen| patches(ui.ctx(), seen));
+            self.inspected = Some(Inspected { revision, index, seen, patches });
         }
         heading(ui, &format!("Column {}", index + 1));
-        let seen = self.inspected.as_ref().and_then(|(_, _, seen)| seen.as_ref());
-        if let Some(seen) = seen {
-            patches(ui, seen);
-        }
+        let seen = self.inspected.as_ref().and_then(|inspected| inspected.seen.as_ref());
+        let patches = self.inspected.as_ref().map_or(&[][..], |inspected| &inspected.patches);
+        let side = ((ui.available_width() - 16.0) / 3.0).clamp(40.0, 120.0);
+        ui.horizontal(|ui| {
+            for (name, texture) in patches {
+                ui.vertical(|ui| {
+                    let [width, height] = texture.size().map(|side| side as f32);
+                    let size = vec2(side, side * height / width);
+                    ui.add(egui::Image::new((texture.id(), size)).corner_radius(3.0).alt_text(*name));
+                    ui.small(*name);
+                });
+            }
+        });
         let column = &edited.column;
         let size = document.pixel_size;
         let flags: Vec<&str> = column
@@ -191,41 +209,29 @@ fn known(value: f64) -> String {
     if value.is_finite() { short(value) } else { "unknown".to_owned() }
 }
 
-/// Patch, model and what is left, beside each other.
-fn patches(ui: &mut Ui, seen: &Inspection) {
-    let side = ((ui.available_width() - 16.0) / 3.0).clamp(40.0, 120.0);
+/// Patch, model and what is left, as pictures.
+fn patches(ctx: &Context, seen: &Inspection) -> Vec<(&'static str, TextureHandle)> {
     let pyramid = Pyramid::of(seen.patch.clone());
     let lookup = Lookup::new(&Display { map: ColourMap::Inferno, ..Display::default() }, &pyramid.histogram);
+    let (low, high) = pyramid.histogram.range();
+    let reach = (0.5 * (high - low)).max(f32::MIN_POSITIVE);
     let left = &seen.patch - &seen.model;
-    let most = seen.patch.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
-    let least = seen.patch.iter().fold(f32::INFINITY, |m, v| m.min(*v));
-    let reach = (0.5 * (most - least)).max(f32::MIN_POSITIVE);
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 8.0;
-        show(ui, "Patch", &seen.patch, side, |value| lookup.colour(value));
-        show(ui, "Fit", &seen.model, side, |value| lookup.colour(value));
-        show(ui, "Residual", &left, side, |value| diverging(value / reach));
-    });
+    let picture = |name, image: &Array2<f32>, colour: &dyn Fn(f32) -> Color32| {
+        let pixels = image.iter().map(|value| colour(*value)).collect();
+        let picture = ColorImage::new([image.ncols(), image.nrows()], pixels);
+        (name, ctx.load_texture(name, picture, TextureOptions::NEAREST))
+    };
+    vec![
+        picture("Patch", &seen.patch, &|value| lookup.colour(value)),
+        picture("Fit", &seen.model, &|value| lookup.colour(value)),
+        picture("Residual", &left, &|value| diverging(value / reach)),
+    ]
 }
 
 /// Blue below, white at, and red above nothing.
 fn diverging(value: f32) -> Color32 {
     let size = value.abs().clamp(0.0, 1.0);
     let end = if value < 0.0 { [33.0, 102.0, 172.0] } else { [178.0, 24.0, 43.0] };
-    let [r, g, b] = end.map(|channel| (247.0 + (channel - 247.0) * size) as u8);
+    let [r, g, b] = end.map(|channel: f32| (247.0 + (channel - 247.0) * size) as u8);
     Color32::from_rgb(r, g, b)
-}
-
-fn show(ui: &mut Ui, name: &str, image: &Array2<f32>, side: f32, colour: impl Fn(f32) -> Color32) {
-    ui.vertical(|ui| {
-        let pixels = image.iter().map(|value| colour(*value)).collect();
-        let picture = ColorImage::new([image.ncols(), image.nrows()], pixels);
-        let texture = ui.ctx().load_texture(name, picture, TextureOptions::NEAREST);
-        let size = vec2(side, side * image.nrows() as f32 / image.ncols() as f32);
-        let picture = egui::Image::new((texture.id(), size)).corner_radius(3.0).alt_text(name);
-        ui.add(picture);
-        // The texture lives until the frame is drawn.
-        ui.data_mut(|data| data.insert_temp(ui.id().with(("patch", name)), texture));
-        ui.small(name);
-    });
 }

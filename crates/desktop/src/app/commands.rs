@@ -4,7 +4,7 @@ use super::dialogs::Dialog;
 use super::{App, Layout, Tab};
 use crate::edit::Edit;
 use crate::export::Export;
-use crate::jobs::Kind;
+use crate::jobs::{Kind, Monitor};
 use crate::preferences::Look;
 use crate::tiles::Shown;
 use crate::work::{Run, find_lattice, is_free, spectrum};
@@ -319,7 +319,7 @@ impl App {
             Some(restored) if scale => {
                 if !same {
                     let restored = Arc::clone(restored);
-                    let work = move |monitor: &mut _| Ok(run.locate(restored, monitor)?.0);
+                    let work = move |monitor: &mut Monitor| Ok(run.locate(restored, monitor)?.0);
                     self.jobs.start(Kind::Run, "Locating columns", work);
                 }
             }

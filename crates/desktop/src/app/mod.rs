@@ -25,8 +25,9 @@ use crate::tiles::{Shown, Tiles};
 use crate::view::View;
 use crate::work::{LatticeResult, Models};
 use crate::{batch, theme};
-use adatom::{Compared, Inspection, Precision, Spectrum, Spot};
+use adatom::{Compared, Precision, Spectrum, Spot};
 use colours::{ColourBy, Coloured};
+use columns::Inspected;
 use dialogs::Dialog;
 use egui::{Context, Rect, ThemePreference, Ui};
 use std::collections::{BTreeSet, HashMap};
@@ -110,7 +111,7 @@ pub struct App {
     colour_by: ColourBy,
     coloured: Option<Coloured>,
     selection: BTreeSet<usize>,
-    inspected: Option<(u64, usize, Option<Inspection>)>,
+    inspected: Option<Inspected>,
     tab: Tab,
     lattice: Option<LatticeResult>,
     compared: Option<Vec<Compared>>,

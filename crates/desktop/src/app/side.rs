@@ -34,34 +34,40 @@ impl App {
     }
 
     fn image_settings(&mut self, ui: &mut Ui) {
-        let Some(document) = &mut self.document else { return };
+        let Some(document) = &self.document else { return };
         ui.add(egui::Label::new(RichText::new(document.name()).strong()).truncate());
-        ui.horizontal(|ui| {
+        let left = ui.horizontal(|ui| {
             let label = ui.label("Pixel size");
             let field =
                 TextEdit::singleline(&mut self.pixel_text).hint_text("such as 9.4pm").desired_width(110.0);
-            let response = ui.add(field).labelled_by(label.id);
-            if response.lost_focus() {
-                match PixelSize::parse(&self.pixel_text) {
-                    Ok(size) if Some(size) != document.pixel_size => {
-                        document.pixel_size = Some(size);
-                        document.refresh();
-                        self.view.aspect = size.y_angstrom / size.x_angstrom;
-                        (self.spectrum, self.lattice, self.precise) = (None, None, None);
-                        self.coloured = None;
-                    }
-                    Err(e) if !self.pixel_text.trim().is_empty() && document.pixel_size.is_none() => {
-                        let message = e.to_string();
-                        self.notice(message);
-                    }
-                    _ => {}
-                }
-                if let Some(size) = self.document.as_ref().and_then(|document| document.pixel_size) {
-                    self.pixel_text = size.to_string();
-                }
-            }
+            ui.add(field).labelled_by(label.id).lost_focus()
         });
+        if left.inner {
+            self.take_pixel_size();
+        }
         self.frames(ui);
+    }
+
+    /// Takes the pixel size that was typed; what is none is said and put back.
+    fn take_pixel_size(&mut self) {
+        let Some(document) = &mut self.document else { return };
+        let text = self.pixel_text.trim();
+        match PixelSize::parse(text) {
+            Ok(size) if document.pixel_size.is_none_or(|before| before.to_string() != text) => {
+                document.pixel_size = Some(size);
+                document.refresh();
+                self.view.aspect = size.y_angstrom / size.x_angstrom;
+                (self.spectrum, self.lattice, self.precise, self.coloured) = (None, None, None, None);
+            }
+            Err(e) if !text.is_empty() && document.pixel_size.is_none_or(|size| size.to_string() != text) => {
+                let message = e.to_string();
+                self.notice(message);
+            }
+            _ => {}
+        }
+        if let Some(size) = self.document.as_ref().and_then(|document| document.pixel_size) {
+            self.pixel_text = size.to_string();
+        }
     }
 
     /// Another signal or frame of the file.
