@@ -1,8 +1,7 @@
 //! Masks of known columns: what a network is to learn of an image.
 
-use crate::{Error, LocatedColumn};
-use adatom_imaging::{Grid, ImagingError, Spot, circular_mask, gaussian_mask};
-use adatom_library::LibraryError;
+use crate::LocatedColumn;
+use adatom_imaging::{Grid, Spot, circular_mask, gaussian_mask};
 use adatom_locate::{median, median_nearest_distance};
 use adatom_network::{Maps, Task};
 
@@ -14,21 +13,17 @@ const RADIUS: f64 = 0.25;
 const ALONE_PX: f64 = 22.0;
 
 /// The labels `circularMask` and `gaussianMask` of an image of `(rows, columns)` whose columns are known.
-///
-/// # Errors
-/// For an image of no pixels.
-pub fn column_labels((rows, cols): (usize, usize), columns: &[LocatedColumn]) -> Result<Maps, Error> {
-    let unusable = |e: ImagingError| Error::Library(LibraryError::from(e));
-    let grid = Grid::new(cols, rows, 1.0).map_err(unusable)?;
+pub fn column_labels((rows, cols): (usize, usize), columns: &[LocatedColumn]) -> Maps {
+    let grid = Grid { width: cols, height: rows, pixel_x_angstrom: 1.0, pixel_y_angstrom: 1.0 };
     let places: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
     let spacing = median_nearest_distance(&places).filter(|d| d.is_finite()).unwrap_or(ALONE_PX);
     let mut radii: Vec<f64> = columns.iter().map(|c| c.radius_px).filter(|r| r.is_finite()).collect();
     let radius = median(&mut radii).unwrap_or(RADIUS * spacing);
     let spots: Vec<Spot> = places.iter().map(|&(x, y)| Spot { x, y, intensity: 1.0 }).collect();
-    Ok(Maps::from([
+    Maps::from([
         (Task::CircularMask, circular_mask(&spots, radius, &grid)),
         (Task::GaussianMask, gaussian_mask(&spots, SIGMA * spacing, &grid)),
-    ]))
+    ])
 }
 
 #[cfg(test)]
@@ -38,7 +33,7 @@ mod tests {
     #[test]
     fn masks_are_one_at_the_columns_and_zero_between_them() {
         let columns = [LocatedColumn::at(10.0, 12.0), LocatedColumn::at(32.0, 12.0)];
-        let labels = column_labels((30, 44), &columns).unwrap();
+        let labels = column_labels((30, 44), &columns);
         for map in labels.values() {
             assert_eq!((map.dim(), map[(12, 10)], map[(12, 32)]), ((30, 44), 1.0, 1.0));
             assert!(map[(12, 21)] < 0.01);

@@ -70,7 +70,7 @@ impl Rings {
         let seen = pane.expand2(half);
         let uv = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
         for (index, column) in columns.iter().enumerate() {
-            let centre = view.to_screen(pane, column.place());
+            let centre = view.screen_of(pane, column.place());
             if seen.contains(centre) {
                 mesh.add_rect_with_uv(Rect::from_center_size(centre, 2.0 * half), uv, colour(index));
             }

@@ -95,7 +95,7 @@ impl Tiles {
         let (rows, columns) = image.dim();
         // The edges of the level's pixels in those of the image, whose first begins at -0.5.
         let corner = |column: usize, row: usize| {
-            view.to_screen(pane, (column as f64 * factor - 0.5, row as f64 * factor - 0.5))
+            view.screen_of(pane, (column as f64 * factor - 0.5, row as f64 * factor - 0.5))
         };
         for row in 0..rows.div_ceil(TILE) {
             for column in 0..columns.div_ceil(TILE) {

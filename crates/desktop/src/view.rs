@@ -38,13 +38,13 @@ impl View {
     }
 
     /// Where a place of the image is on the screen.
-    pub fn to_screen(&self, pane: Rect, (x, y): (f64, f64)) -> Pos2 {
+    pub fn screen_of(&self, pane: Rect, (x, y): (f64, f64)) -> Pos2 {
         let (dx, dy) = (x - self.centre.0, y - self.centre.1);
         pane.center() + vec2((dx * self.zoom) as f32, (dy * self.zoom * self.aspect) as f32)
     }
 
     /// The place of the image at a point of the screen.
-    pub fn to_image(&self, pane: Rect, point: Pos2) -> (f64, f64) {
+    pub fn image_at(&self, pane: Rect, point: Pos2) -> (f64, f64) {
         let off = point - pane.center();
         (
             self.centre.0 + f64::from(off.x) / self.zoom,
@@ -54,9 +54,9 @@ impl View {
 
     /// Enlarges by `factor`; what is at `point` stays there.
     pub fn zoom_at(&mut self, pane: Rect, point: Pos2, factor: f64) {
-        let (x, y) = self.to_image(pane, point);
+        let (x, y) = self.image_at(pane, point);
         self.zoom = (self.zoom * factor).clamp(ZOOMS.0, ZOOMS.1);
-        let now = self.to_image(pane, point);
+        let now = self.image_at(pane, point);
         self.centre = (self.centre.0 + x - now.0, self.centre.1 + y - now.1);
         self.fit = false;
     }
@@ -105,9 +105,9 @@ mod tests {
         let mut view = View { aspect: 1.5, ..View::default() };
         view.fit_into(pane(), (256, 512));
         let cursor = pos2(77.0, 201.0);
-        let before = view.to_image(pane(), cursor);
+        let before = view.image_at(pane(), cursor);
         view.zoom_at(pane(), cursor, 3.7);
-        let after = view.to_image(pane(), cursor);
+        let after = view.image_at(pane(), cursor);
         assert!((before.0 - after.0).abs() < 1e-9 && (before.1 - after.1).abs() < 1e-9);
         assert!(!view.fit);
     }
@@ -117,9 +117,9 @@ mod tests {
         let mut view = View { aspect: 2.0, ..View::default() };
         view.fit_into(pane(), (100, 1000));
         for place in [(-0.5, -0.5), (999.5, 99.5)] {
-            let point = view.to_screen(pane(), place);
+            let point = view.screen_of(pane(), place);
             assert!(pane().contains(point), "{point:?}");
-            let back = view.to_image(pane(), point);
+            let back = view.image_at(pane(), point);
             assert!((back.0 - place.0).abs() < 1e-3 && (back.1 - place.1).abs() < 1e-3);
         }
     }

@@ -9,8 +9,8 @@ use crate::tiles::Shown;
 use crate::view::View;
 use adatom_formats::PixelSize;
 use egui::{
-    Align2, Color32, CursorIcon, Frame, PointerButton, Pos2, Rect, Response, Sense, Shape, Stroke, Ui,
-    WidgetInfo, WidgetType, pos2, vec2,
+    Align2, Color32, CursorIcon, Frame, PointerButton, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 /// How near to a column one must point \[points\].
@@ -94,9 +94,9 @@ impl App {
     /// A pane: `rect` is what is seen of `whole`, to which the view belongs.
     fn pane(&mut self, ui: &mut Ui, rect: Rect, whole: Rect, number: usize) {
         let shown = self.panes[number];
-        let response = ui.interact(rect, ui.id().with(("pane", number)), Sense::click_and_drag());
+        let response = ui.interact(rect, ui.scope_id().with(("pane", number)), Sense::click_and_drag());
         let label = format!("Image {}: {}", number + 1, shown.name());
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, &label));
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
         let Some(document) = &self.document else { return };
         let size = match (shown, &self.spectrum) {
             (Shown::Spectrum, Some((spectrum, _))) => spectrum.log_power.dim(),
@@ -155,7 +155,7 @@ impl App {
         if let Some(growing) = &self.growing {
             for place in &growing.places {
                 let stroke = Stroke::new(markers::THICKNESS, markers::FOUND.gamma_multiply(0.8));
-                painter.add(Shape::circle_stroke(view.to_screen(pane, *place), 4.0, stroke));
+                painter.add(Shape::circle_stroke(view.screen_of(pane, *place), 4.0, stroke));
             }
         } else if self.show_columns {
             let colours = self.coloured.as_ref().map_or(&[][..], |coloured| &coloured.colours);
@@ -164,7 +164,7 @@ impl App {
             painter.add(Shape::mesh(mesh));
             for index in &self.selection {
                 let Some(column) = columns.get(*index) else { continue };
-                let centre = view.to_screen(pane, column.place());
+                let centre = view.screen_of(pane, column.place());
                 if seen.expand(20.0).contains(centre) {
                     painter.circle_stroke(
                         centre,
@@ -180,18 +180,18 @@ impl App {
         match &self.drag {
             Drag::Column { index, to } => {
                 if let Some(column) = columns.get(*index) {
-                    let ends = [view.to_screen(pane, column.place()), view.to_screen(pane, *to)];
+                    let ends = [view.screen_of(pane, column.place()), view.screen_of(pane, *to)];
                     painter.line_segment(ends, dark);
                     painter.line_segment(ends, bright);
                     painter.circle_stroke(ends[1], radius, Stroke::new(2.0, markers::EDITED));
                 }
             }
             Drag::Lasso(places) => {
-                let points: Vec<Pos2> = places.iter().map(|place| view.to_screen(pane, *place)).collect();
+                let points: Vec<Pos2> = places.iter().map(|place| view.screen_of(pane, *place)).collect();
                 painter.add(Shape::line(points.clone(), dark));
                 painter.add(Shape::line(points, bright));
             }
-            Drag::Nothing | Drag::Splitter => {}
+            Drag::Nothing => {}
         }
         self.paint_vectors(painter, pane, view);
         if self.layout != Layout::Split || self.pane_rects.len() == 1 {
@@ -220,7 +220,7 @@ impl App {
             _ => return,
         };
         for (from, to, name) in arrows {
-            let (from, to) = (view.to_screen(pane, from), view.to_screen(pane, to));
+            let (from, to) = (view.screen_of(pane, from), view.screen_of(pane, to));
             painter.line_segment([from, to], Stroke::new(4.0, Color32::from_black_alpha(170)));
             painter.arrow(from, to - from, Stroke::new(2.0, markers::EDITED));
             outlined(painter, to + vec2(9.0, 0.0), Align2::LEFT_CENTER, name);
@@ -231,7 +231,7 @@ impl App {
         let Some((spectrum, _)) = &self.spectrum else { return };
         let unit = if spectrum.calibrated { ("1/Å", "Å") } else { ("1/px", "px") };
         for spot in &self.spots {
-            let centre = view.to_screen(pane, spot.place);
+            let centre = view.screen_of(pane, spot.place);
             painter.circle_stroke(centre, 8.0, Stroke::new(3.5, Color32::from_black_alpha(170)));
             painter.circle_stroke(centre, 8.0, Stroke::new(1.8, markers::EDITED));
             let length = spot.length();
@@ -243,8 +243,8 @@ impl App {
     /// The line between two pictures on each other.
     fn splitter(&mut self, ui: &mut Ui, at: f32) {
         let area = Rect::from_center_size(pos2(at, self.canvas.center().y), vec2(14.0, self.canvas.height()));
-        let response = ui.interact(area, ui.id().with("splitter"), Sense::drag());
-        response.widget_info(|| WidgetInfo::labeled(WidgetType::Slider, true, "Split"));
+        let response = ui.interact(area, ui.scope_id().with("splitter"), Sense::drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, "Split"));
         if response.hovered() || response.dragged() {
             ui.ctx().set_cursor_icon(CursorIcon::ResizeHorizontal);
         }
@@ -272,7 +272,7 @@ impl App {
             .columns()
             .iter()
             .enumerate()
-            .map(|(index, column)| (index, self.view.to_screen(pane, column.place()).distance(point)));
+            .map(|(index, column)| (index, self.view.screen_of(pane, column.place()).distance(point)));
         let nearest = distances.min_by(|a, b| a.1.total_cmp(&b.1))?;
         (nearest.1 <= radius).then_some(nearest.0)
     }
@@ -286,7 +286,7 @@ impl App {
             if (factor - 1.0).abs() > 1e-4 {
                 view.zoom_at(pane, pointer, f64::from(factor));
             }
-            self.hover = Some((shown, view.to_image(pane, pointer)));
+            self.hover = Some((shown, view.image_at(pane, pointer)));
         } else if self.hover.is_some_and(|(before, _)| before == shown) && !response.dragged() {
             self.hover = None;
         }
@@ -307,7 +307,7 @@ impl App {
             if response.clicked()
                 && let (Some(point), Some((spectrum, _))) = (response.interact_pointer_pos(), &self.spectrum)
             {
-                let spot = spectrum.spot_near(self.spectrum_view.to_image(pane, point));
+                let spot = spectrum.spot_near(self.spectrum_view.image_at(pane, point));
                 let (same, others): (Vec<_>, Vec<_>) =
                     self.spots.drain(..).partition(|other| near(other.place, spot.place));
                 self.spots = others;
@@ -346,11 +346,11 @@ impl App {
 
     fn drag_tool(&mut self, ui: &Ui, response: &Response, pane: Rect) {
         let Some(point) = response.interact_pointer_pos() else { return };
-        let place = self.view.to_image(pane, point);
+        let place = self.view.image_at(pane, point);
         if response.drag_started_by(PointerButton::Primary) {
             let origin = ui.input(|input| input.pointer.press_origin()).unwrap_or(point);
             match self.tool {
-                Tool::Lasso => self.drag = Drag::Lasso(vec![self.view.to_image(pane, origin)]),
+                Tool::Lasso => self.drag = Drag::Lasso(vec![self.view.image_at(pane, origin)]),
                 Tool::Move => {
                     if let Some(index) = self.column_at(pane, origin) {
                         self.drag = Drag::Column { index, to: place };
@@ -363,7 +363,7 @@ impl App {
             match &mut self.drag {
                 Drag::Lasso(places) => places.push(place),
                 Drag::Column { to, .. } => *to = place,
-                Drag::Nothing | Drag::Splitter => {}
+                Drag::Nothing => {}
             }
         }
         if response.drag_stopped() {
@@ -386,13 +386,13 @@ impl App {
                         self.columns_changed();
                     }
                 }
-                Drag::Nothing | Drag::Splitter => {}
+                Drag::Nothing => {}
             }
         }
     }
 
     fn click(&mut self, pane: Rect, point: Pos2, shift: bool) {
-        let place = self.view.to_image(pane, point);
+        let place = self.view.image_at(pane, point);
         let at = self.column_at(pane, point);
         let Some(document) = &mut self.document else { return };
         let (rows, columns) = document.image.data.dim();
@@ -419,11 +419,8 @@ impl App {
                 }
             }
             Tool::Select | Tool::Move | Tool::Lasso | Tool::Add => match at {
-                Some(index) if shift => {
-                    if !self.selection.remove(&index) {
-                        self.selection.insert(index);
-                    }
-                }
+                Some(index) if shift && self.selection.remove(&index) => {}
+                Some(index) if shift => drop(self.selection.insert(index)),
                 Some(index) => {
                     self.selection = [index].into();
                     self.tab = super::Tab::Columns;

@@ -3,7 +3,7 @@
 use super::App;
 use crate::colour::{ColourMap, Contrast, Display};
 use crate::pyramid::Histogram;
-use egui::{ComboBox, Rect, Sense, Slider, Stroke, Ui, WidgetInfo, WidgetType, pos2, vec2};
+use egui::{ComboBox, Rect, Role, Sense, Slider, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 impl App {
     pub(super) fn contrast(&mut self, ui: &mut Ui) {
@@ -60,7 +60,7 @@ impl App {
 /// Counts as bars over the colours that values get.
 fn draw(ui: &mut Ui, histogram: &Histogram, display: &Display) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 56.0), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, "Histogram"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Histogram"));
     let painter = ui.painter();
     painter.rect_filled(rect, 3.0, ui.visuals().extreme_bg_color);
     let (low, high) = display.contrast.limits(histogram);

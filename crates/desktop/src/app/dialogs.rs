@@ -109,8 +109,11 @@ impl PathField {
 enum After {
     Keep,
     Close,
-    Then(Box<dyn FnOnce(&mut App, &Context)>),
+    Then(Deed),
 }
+
+/// Something done after a dialog was drawn.
+type Deed = Box<dyn FnOnce(&mut App, &Context)>;
 
 impl Dialog {
     pub(super) fn open(preferences: &Preferences) -> Self {
@@ -147,7 +150,7 @@ impl App {
     pub(super) fn dialogs(&mut self, ctx: &Context) {
         let Some(mut dialog) = self.dialog.take() else { return };
         let mut after = After::Keep;
-        let modal = Modal::new(Id::new("dialog")).show(ctx, |ui| {
+        let modal = Modal::new(Id::unique("dialog")).show(ctx, |ui| {
             ui.set_max_width(560.0);
             after = self.dialog(ui, &mut dialog);
         });

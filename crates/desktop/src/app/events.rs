@@ -172,7 +172,7 @@ impl App {
 
     pub(super) fn take_dropped(&mut self, ctx: &Context) {
         let dropped: Vec<PathBuf> =
-            ctx.input(|input| input.raw.dropped_files.iter().filter_map(|file| file.path.clone()).collect());
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
         if let Some(path) = dropped.into_iter().next() {
             if path.is_dir() && adatom_formats::open(&path).is_err() {
                 self.dialog = Some(self.batch_dialog_of(path));

@@ -69,7 +69,7 @@ impl App {
                 let columns = document.columns().iter().enumerate();
                 figure.rings.extend(
                     columns
-                        .map(|(index, c)| (view.to_screen(whole, c.place()), colour(index)))
+                        .map(|(index, c)| (view.screen_of(whole, c.place()), colour(index)))
                         .filter(|(place, _)| clip.contains(*place))
                         .map(|(place, colour): (_, Color32)| (place - canvas.min.to_vec2(), colour)),
                 );
@@ -93,7 +93,7 @@ impl App {
         let level = ((1.0 / dots).log2().floor().max(0.0) as usize).min(pyramid.levels() - 1);
         let factor = (1_usize << level) as f64;
         let image = pyramid.level(level);
-        let (from, to) = (view.to_image(whole, clip.min), view.to_image(whole, clip.max));
+        let (from, to) = (view.image_at(whole, clip.min), view.image_at(whole, clip.max));
         let range = |from: f64, to: f64, size: usize| {
             let low = ((from + 0.5) / factor).floor().max(0.0) as usize;
             let high = ((to + 0.5) / factor).ceil().clamp(0.0, size as f64) as usize;
@@ -104,7 +104,7 @@ impl App {
             return None;
         }
         let corner = |column: usize, row: usize| {
-            view.to_screen(whole, (column as f64 * factor - 0.5, row as f64 * factor - 0.5))
+            view.screen_of(whole, (column as f64 * factor - 0.5, row as f64 * factor - 0.5))
         };
         let place = Rect::from_min_max(corner(columns.start, rows.start), corner(columns.end, rows.end));
         let nearest = level == 0 && !display.smooth;

@@ -79,7 +79,6 @@ enum Drag {
         to: Place,
     },
     Lasso(Vec<Place>),
-    Splitter,
 }
 
 /// The application.
@@ -207,7 +206,7 @@ impl App {
     pub fn point_of(&self, place: Place) -> Option<egui::Pos2> {
         let (shown, rect) = self.pane_rects.first()?;
         let view = if *shown == Shown::Spectrum { &self.spectrum_view } else { &self.view };
-        Some(view.to_screen(*rect, place))
+        Some(view.screen_of(*rect, place))
     }
 
     /// Asks for something, as a menu does.

@@ -11,7 +11,7 @@ pub(super) fn write(document: &Document, path: &Path) -> Result<(), String> {
         return Err("There are no columns to learn from.".to_owned());
     }
     let image = &document.image.data;
-    let labels = column_labels(image.dim(), &document.located()).map_err(|e| e.to_string())?;
+    let labels = column_labels(image.dim(), &document.located());
     let mut images = vec![("image.tif".to_owned(), image)];
     images.extend(labels.iter().map(|(task, map)| (format!("{}.tif", task.name()), map)));
     write_folder(path, document, images, &[("atoms.csv", columns(document))])

@@ -65,7 +65,7 @@ fn assembled(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut end = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for offset in offsets {
         // Writing to a string can't fail.
-        let _ = write!(end, "{offset:010} 00000 n \n");
+        let _ = writeln!(end, "{offset:010} 00000 n ");
     }
     let _ =
         write!(end, "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", objects.len() + 1);
