@@ -5,8 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${CARGO_TARGET_DIR:-target}
-cargo build --release --locked -p adatom-cli --features desktop
-binary=$target/release/adatom
+# PROFILE=dev packs an unoptimised program, to try the packages themselves.
+profile=${PROFILE:-release}
+cargo build --profile "$profile" --locked -p adatom-cli --features desktop
+binary=$target/${profile/dev/debug}/adatom
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 machine=$(uname -m)
 architecture=$(dpkg --print-architecture)

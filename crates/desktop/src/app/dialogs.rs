@@ -334,10 +334,12 @@ impl App {
         if matches!(what, Some(Export::Figure)) {
             let preferences = &mut self.preferences;
             ui.horizontal(|ui| {
-                ui.label("Width");
-                ui.add(DragValue::new(&mut preferences.figure_mm).range(10.0..=500.0).suffix(" mm"));
-                ui.label("Resolution");
-                ui.add(DragValue::new(&mut preferences.figure_dpi).range(36.0..=2400.0).suffix(" dpi"));
+                let label = ui.label("Width");
+                let width = DragValue::new(&mut preferences.figure_mm).range(10.0..=500.0).suffix(" mm");
+                ui.add(width).labelled_by(label.id);
+                let label = ui.label("Resolution");
+                let dots = DragValue::new(&mut preferences.figure_dpi).range(36.0..=2400.0).suffix(" dpi");
+                ui.add(dots).labelled_by(label.id);
                 for ending in ["png", "svg", "pdf"] {
                     if ui
                         .selectable_label(to.path().extension().is_some_and(|e| e == ending), ending)

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Columns of a lattice on a field, `(x, y)` \[px\], not nearer to the border than half a spacing.
 pub fn lattice((rows, columns): (usize, usize), spacing: f64) -> Vec<(f64, f64)> {
-    let count = |side: usize| ((side as f64 - spacing) / spacing) as usize;
+    let count = |side: usize| (side as f64 / spacing - 1.5) as usize;
     let at = |i: usize| spacing * (i as f64 + 0.9) + 0.37;
     (0..=count(rows)).flat_map(|j| (0..=count(columns)).map(move |i| (at(i), at(j) + 0.21))).collect()
 }
