@@ -165,7 +165,9 @@ impl App {
         }
         let typing = ctx.egui_wants_keyboard_input();
         for (command, _, shortcut) in keys() {
-            if typing && shortcut.modifiers == Modifiers::NONE {
+            // Text fields have keys of their own.
+            let text = matches!(command, Command::Undo | Command::Redo | Command::SelectAll);
+            if typing && (text || shortcut.modifiers == Modifiers::NONE) {
                 continue;
             }
             if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
