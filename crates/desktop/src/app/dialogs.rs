@@ -8,6 +8,7 @@ use crate::export::Export;
 use crate::jobs::Kind;
 use crate::preferences::Preferences;
 use crate::work::{Outcome, Written};
+use adatom_formats::Selection;
 use egui::{Button, Context, DragValue, Grid, Id, Modal, ScrollArea, TextEdit, Ui};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
@@ -17,6 +18,8 @@ pub(super) enum Dialog {
     Open(PathField),
     /// Opens a file after unsaved work was given up.
     OpenAnyway(PathBuf),
+    /// Reads another image of the same file, likewise.
+    Reopen(Selection),
     /// Saves the session (`None`) or an export.
     Save {
         what: Option<Export>,
@@ -282,7 +285,7 @@ impl App {
                 ui.weak("MIT or Apache-2.0. The typeface is Inter, under the SIL Open Font License 1.1.");
                 closing(ui)
             }
-            Dialog::OpenAnyway(_) | Dialog::Quit => After::Close,
+            Dialog::OpenAnyway(_) | Dialog::Reopen(_) | Dialog::Quit => After::Close,
         }
     }
 
@@ -290,7 +293,8 @@ impl App {
     fn lose(&mut self, next: Dialog, ctx: &Context) {
         let _ = std::fs::remove_file(self.folders.own_autosave());
         match next {
-            Dialog::OpenAnyway(path) => self.open(path, adatom_formats::Selection::default()),
+            Dialog::OpenAnyway(path) => self.open(path, Selection::default()),
+            Dialog::Reopen(selection) => self.reopen(selection),
             Dialog::Quit => {
                 self.quitting = true;
                 ctx.send_viewport_cmd(egui::ViewportCommand::Close);

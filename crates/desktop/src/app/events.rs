@@ -192,6 +192,7 @@ impl App {
                 self.dialog = None;
                 self.open(path, Selection::default());
             }
+            (_, Dialog::Reopen(selection)) => self.reopen(selection),
             (_, then) => self.dialog = Some(then),
         }
     }

@@ -93,7 +93,7 @@ impl App {
             }
         }
         if let Some(selection) = chosen {
-            self.reopen(selection);
+            self.ask_to_lose(super::dialogs::Dialog::Reopen(selection));
         }
     }
 
