@@ -3,8 +3,8 @@
 use crate::conditions::{Conditions, measure_conditions};
 use crate::locate::locate;
 use crate::{
-    Error, Evaluation, LoadedModel, LocateSettings, Model, Progress, TrainRequest, TrainSource, calibrate,
-    evaluate, train, write_card,
+    Error, Evaluation, LabelScore, Labelled, LoadedModel, LocateSettings, Model, Progress, TrainRequest,
+    TrainSource, calibrate, evaluate, train, write_card,
 };
 use adatom_formats::{OutputFolder, PixelSize, write_atomically};
 use adatom_imaging::BackgroundKind;
@@ -46,6 +46,8 @@ pub struct AdaptRequest<'a> {
     pub pixel_size: PixelSize,
     /// An image of the session, from which dose, jitter, background and probe width are taken.
     pub image: Option<&'a Array2<f32>>,
+    /// An image of the session whose columns were labelled by hand; a model that finds them worse is not written.
+    pub labels: Option<&'a Labelled>,
     /// Time to train \[min\].
     pub minutes: f64,
     /// Held-back samples that the models are judged by; as many others calibrate the new one.
@@ -69,6 +71,9 @@ pub struct Adaptation {
     pub before: Judgement,
     /// The same with the adapted one.
     pub after: Judgement,
+    /// The columns labelled by hand, before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<[LabelScore; 2]>,
     /// The folder, if the model was worth keeping.
     pub folder: Option<PathBuf>,
 }
@@ -126,7 +131,8 @@ pub fn adapt(
     let first = judged_recipe(&request, &Conditions::default(), 256)?;
     let settings = LocateSettings::default();
     let see = |image: &Array2<f32>| locate(image, Some(request.pixel_size), &model, &settings, &mut |_| {});
-    let (conditions, factor) = match request.image {
+    let seen = request.image.or(request.labels.map(|labelled| &labelled.image.data));
+    let (conditions, factor) = match seen {
         Some(image) => {
             let located = see(image)?;
             (measure_conditions(image, request.pixel_size, &located, &first)?, located.scale.factor)
@@ -182,8 +188,16 @@ pub fn adapt(
     let mut adapted = Model::from_path(&trained)?.open(device)?;
     calibrate(&mut adapted, &[&Generator::new(judged, SEEDS[1])?], request.samples, &mut |_| {})?;
     let after = judge(&adapted)?;
-    let mut adaptation = Adaptation { conditions, steps, before, after, folder: None };
-    if after.is_worse_than(&before) {
+    let labels = match request.labels {
+        Some(labelled) => {
+            let judge = |model: &LoadedModel| labelled.judge(model, request.pixel_size);
+            Some([judge(&model)?, judge(&adapted)?])
+        }
+        None => None,
+    };
+    let misses = labels.is_some_and(|[before, after]| after.f1 < before.f1 - WORSE.0);
+    let mut adaptation = Adaptation { conditions, steps, before, after, labels, folder: None };
+    if misses || after.is_worse_than(&before) {
         return Ok(adaptation);
     }
     for file in ["weights.safetensors", "curve.csv", "curve.png"] {

@@ -2,6 +2,7 @@
 
 use crate::evaluate::{Seen, evaluate_by};
 use crate::locate::resampled;
+use crate::watch::Unwatched;
 use crate::{Error, Evaluation, LoadedModel, LocateSettings, ScaleChoice, scale};
 use adatom_formats::PixelSize;
 use adatom_library::Generator;
@@ -21,7 +22,7 @@ pub fn detect(
     settings: &LocateSettings,
 ) -> Result<(Vec<Detection>, ScaleChoice), Error> {
     let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
-    let choice = scale::choose(image, aspect, model, settings, &mut Vec::new())?;
+    let choice = scale::choose(image, aspect, model, settings, &mut Vec::new(), &Unwatched)?;
     let (resampling, seen) = resampled(image, aspect, choice.factor)?;
     let back = resampling.inverse();
     let (scale_y, scale_x) = back.scale();

@@ -32,6 +32,9 @@ pub enum Error {
         /// What was found and what would be right.
         message: String,
     },
+    /// Whoever watched wanted no more of it.
+    #[error("stopped")]
+    Stopped,
     /// A setting outside what makes sense.
     #[error("{name} is {value}; it must be {expected}")]
     Setting {
@@ -47,7 +50,10 @@ pub enum Error {
 impl Error {
     /// Whether the user's input is to blame rather than the computation.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Network(NetworkError::Compute(_) | NetworkError::Diverged { .. }))
+        !matches!(
+            self,
+            Self::Stopped | Self::Network(NetworkError::Compute(_) | NetworkError::Diverged { .. })
+        )
     }
 
     /// A file system error at `path`.

@@ -6,7 +6,7 @@ use adatom_locate::{
     median,
 };
 use ndarray::{Array2, s};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Width that columns are given at least by averaging pixels \[px\].
 const ENOUGH_PX: f64 = 3.0;
@@ -15,7 +15,7 @@ const OBLONG: f64 = 0.02;
 
 /// How columns get their places. All start from the network's map; the fits then look at the image
 /// itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Localiser {
     /// The paper's: Otsu's threshold, connected areas, geometric centres of the map.
@@ -33,6 +33,9 @@ pub enum Localiser {
 }
 
 impl Localiser {
+    /// All of them, the fastest first.
+    pub const ALL: [Self; 5] = [Self::Otsu, Self::Centroid, Self::Gaussian, Self::Mle, Self::Auto];
+
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,7 +68,7 @@ impl Localiser {
 }
 
 /// Settings of the fits.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct FitOptions {
     /// The columns' shape; elliptical anyhow where pixels aren't square.
     pub shape: Shape,
@@ -96,7 +99,7 @@ pub struct FitReport {
 }
 
 /// What the fit says of one column.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ColumnFit {
     /// Standard deviations of the position along x and y \[px\].
     pub std_px: [f64; 2],

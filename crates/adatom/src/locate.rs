@@ -1,12 +1,14 @@
-use crate::localiser::refine;
-use crate::{ColumnFit, Error, FitOptions, FitReport, LoadedModel, Localiser, Scale, ScaleChoice, scale};
+use crate::watch::{PartDone, Partial};
+use crate::{
+    ColumnFit, Error, FitOptions, FitReport, LoadedModel, Localiser, Restored, Scale, ScaleChoice, Watch,
+};
 use adatom_formats::PixelSize;
 use adatom_locate::{
     Column, Features, Flag, Reason, Resampling, Settings, features, locate as locate_in_map,
 };
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
-use std::time::Instant;
+use serde::{Deserialize, Serialize};
 
 /// Pixels of a resampled image at most.
 pub(crate) const MAX_WORKING_PIXELS: f64 = 6.4e7;
@@ -14,7 +16,7 @@ pub(crate) const MAX_WORKING_PIXELS: f64 = 6.4e7;
 pub(crate) const MAX_WORKING_SIDE: f64 = 16384.0;
 
 /// Peaks lower than this part of a perfect one are never columns.
-const LOWEST_PEAK: f32 = 0.08;
+pub(crate) const LOWEST_PEAK: f32 = 0.08;
 
 /// Settings of [`locate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,17 +43,20 @@ impl Default for LocateSettings {
 }
 
 /// A column in the file's pixels.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LocatedColumn {
     /// To the right \[px\].
     pub x: f64,
     /// Downwards \[px\].
     pub y: f64,
     /// Mean of the recorded image within `radius_px`, above the background.
+    #[serde(with = "crate::number")]
     pub intensity: f64,
     /// The background beneath it: denoised minus background-free image.
+    #[serde(with = "crate::number")]
     pub background: f64,
     /// Radius at half the height of the background-free image \[px\].
+    #[serde(with = "crate::number")]
     pub radius_px: f64,
     /// The chance that the column is real, by the model's calibration; without one the height of
     /// its peak.
@@ -64,6 +69,24 @@ pub struct LocatedColumn {
     pub fit: Option<ColumnFit>,
     /// Why its place isn't the fit's that was asked for.
     pub unfitted: Option<Reason>,
+}
+
+impl LocatedColumn {
+    /// A column that somebody says is there: nothing else is known about it.
+    pub fn at(x: f64, y: f64) -> Self {
+        Self {
+            x,
+            y,
+            intensity: f64::NAN,
+            background: f64::NAN,
+            radius_px: f64::NAN,
+            score: 1.0,
+            features: Features::default(),
+            flags: Vec::new(),
+            fit: None,
+            unfitted: None,
+        }
+    }
 }
 
 /// What was found.
@@ -82,7 +105,7 @@ pub struct Located {
     pub seconds: Vec<(&'static str, f64)>,
 }
 
-/// Finds the columns of an image.
+/// Finds the columns of an image. `progress` hears which part of the network's work is done.
 ///
 /// # Errors
 /// When the scale makes no sense or the network can't be run.
@@ -93,34 +116,8 @@ pub fn locate(
     settings: &LocateSettings,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Located, Error> {
-    let mut warnings = Vec::new();
-    let mut seconds = Vec::new();
-    let mut clock = Instant::now();
-    let mut lap = |name, seconds: &mut Vec<(&'static str, f64)>| {
-        seconds.push((name, clock.elapsed().as_secs_f64()));
-        clock = Instant::now();
-    };
-    let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
-    let choice = scale::choose(image, aspect, model, settings, &mut warnings)?;
-    lap("scale", &mut seconds);
-    let pass = work(image, aspect, choice.factor, model, settings, progress)?;
-    lap("network", &mut seconds);
-    let back = pass.resampling.inverse();
-    let maps: Maps = pass.maps.iter().map(|(task, map)| (*task, back.apply(map))).collect();
-    let mut columns = measure(image, &maps, &pass, &back);
-    lap("measure", &mut seconds);
-    let fit = refine(image, pixel_size, &mut columns, settings);
-    if fit.is_some() {
-        lap("fit", &mut seconds);
-    }
-    Ok(Located { columns, maps, scale: choice, fit, warnings, seconds })
-}
-
-/// Maps and columns at the network's scale.
-pub(crate) struct Pass {
-    resampling: Resampling,
-    maps: Maps,
-    pub(crate) columns: Vec<Found>,
+    let restored = Restored::new(image, pixel_size, model, settings, &mut PartDone(progress))?;
+    Ok(restored.into_located(image, pixel_size, model, settings))
 }
 
 /// A column of the map and the chance that it is real.
@@ -154,83 +151,101 @@ pub(crate) fn resampled(
     Ok((resampling, seen))
 }
 
-/// Resamples by `factor`, runs the network and finds the columns.
-///
-/// # Errors
-/// When the resampled image would be too large or the network can't be run.
-pub(crate) fn work(
-    image: &Array2<f32>,
-    aspect: f64,
-    factor: f64,
-    model: &LoadedModel,
-    settings: &LocateSettings,
-    progress: &mut dyn FnMut(f64),
-) -> Result<Pass, Error> {
-    let (resampling, seen) = resampled(image, aspect, factor)?;
-    let maps = model.inference.maps(&seen, |done, all| progress(done as f64 / all as f64))?;
-    let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
-    let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
-    let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
-    let features = features(&columns, maps.get(&Task::CircularMask));
-    let mut columns: Vec<Found> = columns
-        .into_iter()
-        .zip(features)
-        .map(|(column, features)| Found { column, features, score: model.calibration.chance(&features) })
-        .collect();
-    if settings.method != Localiser::Otsu {
-        columns.retain(|found| found.score >= settings.threshold);
+/// What the network sees of an image at its scale.
+pub(crate) struct Seen {
+    pub(crate) resampling: Resampling,
+    pub(crate) maps: Maps,
+}
+
+impl Seen {
+    /// Resamples by `factor` and runs the network.
+    ///
+    /// # Errors
+    /// When the resampled image would be too large, the network can't be run, or the watcher stops it.
+    pub(crate) fn new(
+        image: &Array2<f32>,
+        aspect: f64,
+        factor: f64,
+        model: &LoadedModel,
+        watch: &mut dyn Watch,
+    ) -> Result<Self, Error> {
+        let (resampling, seen) = resampled(image, aspect, factor)?;
+        let tile = |maps: &Maps, done: usize, all: usize| {
+            watch.progress(done as f64 / all as f64);
+            if done < all {
+                watch.partial(&Partial { maps, resampling: &resampling });
+            }
+            !watch.stopped()
+        };
+        let maps = model.inference.maps_while(&seen, tile)?.ok_or(Error::Stopped)?;
+        Ok(Self { resampling, maps })
     }
-    Ok(Pass { resampling, maps, columns })
+
+    /// The columns of the map, with their chances.
+    pub(crate) fn find(&self, model: &LoadedModel, settings: &LocateSettings) -> Vec<Found> {
+        let map = self.maps.get(&Task::GaussianMask).or(self.maps.get(&Task::CircularMask));
+        let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
+        let columns = map.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
+        let features = features(&columns, self.maps.get(&Task::CircularMask));
+        let mut columns: Vec<Found> = columns
+            .into_iter()
+            .zip(features)
+            .map(|(column, features)| Found { column, features, score: model.calibration.chance(&features) })
+            .collect();
+        if settings.method != Localiser::Otsu {
+            columns.retain(|found| found.score >= settings.threshold);
+        }
+        columns
+    }
 }
 
 /// Brings columns back to the file's pixels and measures them there.
-fn measure(image: &Array2<f32>, maps: &Maps, pass: &Pass, back: &Resampling) -> Vec<LocatedColumn> {
+pub(crate) fn measure(image: &Array2<f32>, maps: &Maps, seen: &Seen, found: &[Found]) -> Vec<LocatedColumn> {
+    let back = seen.resampling.inverse();
     let (scale_y, scale_x) = back.scale();
     let to_file = (scale_x * scale_y).sqrt();
-    let (clean, bare) = (maps.get(&Task::NoNoise), maps.get(&Task::NoBackgroundNoNoise));
-    let (rows, columns) = image.dim();
-    pass.columns
+    found
         .iter()
         .map(|Found { column, score, features }| {
             let (x, y) = back.forward((column.x, column.y));
-            let at = |map: &Array2<f32>| {
-                let row = (y.round().max(0.0) as usize).min(rows - 1);
-                f64::from(map[(row, (x.round().max(0.0) as usize).min(columns - 1))])
-            };
-            let background = clean.zip(bare).map_or(f64::NAN, |(clean, bare)| at(clean) - at(bare));
-            let radius_px = pass
+            let radius_px = seen
                 .maps
                 .get(&Task::NoBackgroundNoNoise)
                 .map_or(f64::NAN, |bare| half_height_radius(bare, column.x, column.y) * to_file);
-            let reach = if radius_px.is_finite() { radius_px.max(0.75) } else { 1.5 };
-            let (mut sum, mut count) = (0.0, 0.0);
-            let range = |centre: f64, size: usize| {
-                (centre - reach).ceil().max(0.0) as usize
-                    ..((centre + reach).floor().max(0.0) as usize + 1).min(size)
-            };
-            for row in range(y, rows) {
-                for col in range(x, columns) {
-                    if (col as f64 - x).hypot(row as f64 - y) <= reach {
-                        sum += f64::from(image[(row, col)]);
-                        count += 1.0;
-                    }
-                }
-            }
-            let mean = if count > 0.0 { sum / count } else { at(image) };
             LocatedColumn {
-                x,
-                y,
-                intensity: mean - background,
-                background,
-                radius_px,
                 score: *score,
                 features: *features,
                 flags: column.flags.clone(),
-                fit: None,
-                unfitted: None,
+                ..measure_column(image, maps, (x, y), radius_px)
             }
         })
         .collect()
+}
+
+/// What image and maps say of a column at a place that somebody knows.
+pub fn measure_column(image: &Array2<f32>, maps: &Maps, (x, y): (f64, f64), radius_px: f64) -> LocatedColumn {
+    let (rows, columns) = image.dim();
+    let at = |map: &Array2<f32>| {
+        let row = (y.round().max(0.0) as usize).min(rows - 1);
+        f64::from(map[(row, (x.round().max(0.0) as usize).min(columns - 1))])
+    };
+    let (clean, bare) = (maps.get(&Task::NoNoise), maps.get(&Task::NoBackgroundNoNoise));
+    let background = clean.zip(bare).map_or(f64::NAN, |(clean, bare)| at(clean) - at(bare));
+    let reach = if radius_px.is_finite() { radius_px.max(0.75) } else { 1.5 };
+    let (mut sum, mut count) = (0.0, 0.0);
+    let range = |centre: f64, size: usize| {
+        (centre - reach).ceil().max(0.0) as usize..((centre + reach).floor().max(0.0) as usize + 1).min(size)
+    };
+    for row in range(y, rows) {
+        for col in range(x, columns) {
+            if (col as f64 - x).hypot(row as f64 - y) <= reach {
+                sum += f64::from(image[(row, col)]);
+                count += 1.0;
+            }
+        }
+    }
+    let mean = if count > 0.0 { sum / count } else { at(image) };
+    LocatedColumn { intensity: mean - background, background, radius_px, ..LocatedColumn::at(x, y) }
 }
 
 /// σ of the Gaussian that falls to half at `radius`.

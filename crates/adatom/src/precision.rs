@@ -3,8 +3,8 @@
 use crate::localiser::refine;
 use crate::{Error, LoadedModel, Localiser, LocateSettings, Located, LocatedColumn, locate};
 use adatom_analysis::{
-    Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings, Spacings, Step,
-    find_lattice, match_columns, separate, spacings, split_rows,
+    AnalysisError, Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings,
+    Spacings, Step, Vector, find_lattice, match_columns, separate, spacings, split_rows,
 };
 use adatom_formats::PixelSize;
 use adatom_network::Task;
@@ -133,6 +133,35 @@ pub fn precision(
     }
     progress(1.0);
     Ok(summary(&lattice, axes, results))
+}
+
+/// The lattice of columns, in ångström or, where the pixel size isn't known, in pixels; near the vectors of `guess`
+/// if they are given. Columns that it doesn't fit have no place in it.
+///
+/// # Errors
+/// When there is none.
+pub fn column_lattice(
+    columns: &[LocatedColumn],
+    pixel_size: Option<PixelSize>,
+    guess: Option<(Vector, Vector)>,
+) -> Result<Lattice, Error> {
+    let places: Vec<(f64, f64)> = match pixel_size {
+        Some(size) => in_angstrom(columns, size),
+        None => columns.iter().map(|c| (c.x, c.y)).collect(),
+    };
+    let brightness: Vec<f64> = columns.iter().map(|c| c.intensity).collect();
+    let brightness = brightness.iter().all(|b| b.is_finite()).then_some(&brightness[..]);
+    let found = match (guess, brightness) {
+        (None, Some(brightness)) => lattice(&places, brightness),
+        _ => {
+            let settings = LatticeSettings { guess, ..LatticeSettings::default() };
+            find_lattice(&places, brightness, &settings).map_err(Error::from)
+        }
+    };
+    match found {
+        Err(Error::Analysis(AnalysisError::PartOnly { lattice, .. })) => Ok(*lattice),
+        other => other,
+    }
 }
 
 /// The lattice of the columns. Rows that were displaced make stripes of brightness and place with periods that are

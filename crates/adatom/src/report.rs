@@ -1,6 +1,8 @@
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
 use crate::localiser::flags;
-use crate::{ColumnFit, Error, JitterSpectrum, JitterStep, LoadedModel, LocateSettings, Located};
+use crate::{
+    ColumnFit, Error, JitterSpectrum, JitterStep, LoadedModel, LocateSettings, Located, LocatedColumn,
+};
 use adatom_formats::{Image, OutputFolder, PixelSize, write_atomically, write_png_rgb8, write_tiff};
 use adatom_locate::Flag;
 use ndarray::Array2;
@@ -36,7 +38,7 @@ pub fn write_results(
     settings: &LocateSettings,
     located: &Located,
 ) -> Result<Summary, Error> {
-    let csv = atoms_csv(located, pixel_size);
+    let csv = columns_csv(&located.columns, pixel_size, &|_| "");
     write_atomically(&output.path().join("atoms.csv"), |file| file.write_all(csv.as_bytes()))?;
     write_png_rgb8(&output.path().join("overlay.png"), &overlay(&image.data, pixel_size, located))?;
     for (task, map) in &located.maps {
@@ -56,8 +58,13 @@ pub fn write_results(
     Ok(Summary { folder: output.commit()?, report })
 }
 
-/// The contract of `atoms.csv`; positions in pixels of the file, unknown values empty.
-fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
+/// Columns by the contract of `atoms.csv`: positions in pixels of the file, unknown values empty. `more` gives
+/// further flags of the column of an index, which may be empty.
+pub fn columns_csv(
+    columns: &[LocatedColumn],
+    pixel_size: Option<PixelSize>,
+    more: &dyn Fn(usize) -> &'static str,
+) -> String {
     let mut csv =
         String::from("id,x_px,y_px,x_angstrom,y_angstrom,intensity,background,radius_px,score,flags,");
     csv += "x_std_px,y_std_px,x_std_angstrom,y_std_angstrom,sigma_major_px,sigma_minor_px,angle_deg,height\n";
@@ -65,7 +72,7 @@ fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
         if value.is_finite() { format!("{value:.digits$}") } else { String::new() }
     };
     let significant = |value: f64| if value.is_finite() { format!("{value:.6e}") } else { String::new() };
-    for (index, column) in located.columns.iter().enumerate() {
+    for (index, column) in columns.iter().enumerate() {
         let (x_angstrom, y_angstrom) = pixel_size
             .map(|size| (number(column.x * size.x_angstrom, 5), number(column.y * size.y_angstrom, 5)))
             .unwrap_or_default();
@@ -80,7 +87,7 @@ fn atoms_csv(located: &Located, pixel_size: Option<PixelSize>) -> String {
             significant(column.background),
             number(column.radius_px, 3),
             number(column.score, 4),
-            flags(column),
+            [&flags(column), more(index)].join(" ").trim(),
             fit_cells(column.fit, pixel_size),
         );
     }
@@ -234,7 +241,7 @@ fn scale_bar(canvas: &mut Canvas, pixel_angstrom: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LocatedColumn, ScaleChoice};
+    use crate::ScaleChoice;
 
     fn located() -> Located {
         Located {
@@ -260,7 +267,7 @@ mod tests {
 
     #[test]
     fn csv_has_the_contracts_header_and_empty_unknowns() {
-        let csv = atoms_csv(&located(), None);
+        let csv = columns_csv(&located().columns, None, &|_| "");
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(
             lines[0],
@@ -271,9 +278,9 @@ mod tests {
         let mut fitted = located();
         fitted.columns[0].fit =
             Some(ColumnFit { std_px: [0.05, 0.04], sigma_px: [3.0, 2.5], angle_rad: 0.5, height: 7.0 });
-        let csv = atoms_csv(&fitted, PixelSize::square(0.1).ok());
+        let csv = columns_csv(&fitted.columns, PixelSize::square(0.1).ok(), &|_| "");
         assert!(csv.ends_with(",0.0500,0.0400,0.00500,0.00400,3.000,2.500,28.6,7.000000e0\n"), "{csv}");
-        let csv = atoms_csv(&located(), PixelSize::square(0.1).ok());
+        let csv = columns_csv(&located().columns, PixelSize::square(0.1).ok(), &|_| "");
         assert!(csv.contains("1,10.5000,20.2500,1.05000,2.02500,"), "{csv}");
     }
 

@@ -1,7 +1,8 @@
 //! The scale at which the network sees an image.
 
-use crate::locate::{Found, MAX_WORKING_PIXELS, MAX_WORKING_SIDE, work};
-use crate::{Error, LoadedModel, LocateSettings};
+use crate::locate::{Found, MAX_WORKING_PIXELS, MAX_WORKING_SIDE, Seen};
+use crate::watch::Aside;
+use crate::{Error, LoadedModel, LocateSettings, Watch};
 use adatom_locate::{Spacing, column_spacing, median_nearest_distance, spot_sigma};
 use ndarray::{Array2, s};
 use serde::Serialize;
@@ -84,13 +85,14 @@ fn nearest(columns: &[Found]) -> Option<f64> {
 /// lattice, or those of a ladder where nothing can be measured.
 ///
 /// # Errors
-/// When a fixed scale makes no sense or the network can't be run.
+/// When a fixed scale makes no sense, the network can't be run, or the watcher stops it.
 pub(crate) fn choose(
     image: &Array2<f32>,
     aspect: f64,
     model: &LoadedModel,
     settings: &LocateSettings,
     warnings: &mut Vec<String>,
+    watch: &dyn Watch,
 ) -> Result<ScaleChoice, Error> {
     // An automatic scale never asks for more than can be computed.
     let longest = image.nrows().max(image.ncols()) as f64;
@@ -144,7 +146,7 @@ pub(crate) fn choose(
     // Doubtful columns count against a scale.
     let settings = LocateSettings { threshold: 0.0, ..*settings };
     let trial = |factor: f64| -> Result<(f64, f64, Vec<Found>), Error> {
-        let columns = work(&middle, aspect, factor, model, &settings, &mut |_| {})?.columns;
+        let columns = Seen::new(&middle, aspect, factor, model, &mut Aside(watch))?.find(model, &settings);
         Ok((factor, worth(&columns, factor), columns))
     };
     let mut best = trial(candidates[0])?;

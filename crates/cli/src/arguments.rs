@@ -50,6 +50,8 @@ pub enum Command {
     Info(Info),
     /// Write an image or found columns in another format
     Convert(Convert),
+    /// Open the desktop app: see, find, edit, measure and export columns in a window
+    Desktop(Desktop),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -163,6 +165,13 @@ pub struct Localiser {
     /// Image value without electrons; with --gain
     #[arg(long, requires = "gain", default_value_t = 0.0, allow_hyphen_values = true)]
     pub offset: f64,
+}
+
+#[derive(Args)]
+pub struct Desktop {
+    /// An image or a session (.adatom) to open
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -465,6 +474,10 @@ pub struct Adapt {
     pub image: Option<PathBuf>,
     #[command(flatten)]
     pub choice: Choice,
+    /// An image of the session with columns checked by hand, as the desktop app exports labels: a model
+    /// that finds them worse is not written
+    #[arg(long, value_name = "DIR")]
+    pub labels: Option<PathBuf>,
     /// Minutes to train
     #[arg(long, default_value_t = 5.0)]
     pub minutes: f64,

@@ -5,7 +5,7 @@ use crate::files::open_usable;
 use crate::library;
 use crate::multislice::{print_plan, simulate as simulate_waves};
 use adatom::{
-    AdaptRequest, Error, FitOptions, LoadedModel, Localiser, LocateSettings, Model, Progress, Scale,
+    AdaptRequest, Error, FitOptions, Labelled, LoadedModel, Localiser, LocateSettings, Model, Progress, Scale,
 };
 use adatom_archive::{Build, Depth, Label, Layout};
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
@@ -316,7 +316,9 @@ pub fn calibrate(options: &args::Calibrate) -> Done {
 pub fn adapt(options: &args::Adapt) -> Done {
     let given = parse_pixel_size(options.pixel_size.as_deref())?;
     let image = options.image.as_deref().map(|path| open_usable(path, &options.choice)).transpose()?;
-    let known = given.or(image.as_ref().and_then(|image| image.pixel_size));
+    let labels = options.labels.as_deref().map(Labelled::read).transpose()?;
+    let labelled = labels.as_ref().map(|labels| &labels.image);
+    let known = given.or_else(|| image.as_ref().or(labelled)?.pixel_size);
     let pixel_size =
         known.ok_or_else(|| Failure::usage("the pixel size is unknown: give --pixel-size, such as 0.1A"))?;
     let stop = catch_interrupt()?;
@@ -329,6 +331,7 @@ pub fn adapt(options: &args::Adapt) -> Done {
             semiangle_mrad: options.beam.semiangle_mrad,
             pixel_size,
             image: image.as_ref().map(|image| &image.data),
+            labels: labels.as_ref(),
             minutes: options.minutes,
             samples: options.samples,
             folder: &options.output,
@@ -358,9 +361,15 @@ pub fn adapt(options: &args::Adapt) -> Done {
             judged.f1, judged.rmse_angstrom, judged.psnr_out_db
         ));
     }
+    for (name, judged) in ["before", "after"].into_iter().zip(adaptation.labels.iter().flatten()) {
+        say(&format!(
+            "{name:<7} F1 {:.4}  position RMSE {:.4} Å on the {} columns labelled by hand",
+            judged.f1, judged.rmse_angstrom, judged.labels
+        ));
+    }
     match &adaptation.folder {
         Some(folder) => say(&format!("model:   {} after {} steps", folder.display(), adaptation.steps)),
-        None => say("no model was written: on held-back samples it got worse"),
+        None => say("no model was written: on held-back samples or labels it got worse"),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod desktop;
 mod figures;
 mod files;
 mod library;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Library { command } => library::library(&command),
         Command::Info(options) => files::info(&options),
         Command::Convert(options) => files::convert(&options),
+        Command::Desktop(options) => desktop::desktop(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -48,6 +48,23 @@ impl Inference {
         image: &Array2<f32>,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Maps, NetworkError> {
+        let all = self.maps_while(image, |_, done, all| {
+            progress(done, all);
+            true
+        })?;
+        Ok(all.unwrap_or_default())
+    }
+
+    /// As [`Self::maps`]; `go_on` is called after each tile with the maps as far as they are done, zero elsewhere,
+    /// and says whether to go on. `None` when it didn't want to.
+    ///
+    /// # Errors
+    /// When the network can't be run.
+    pub fn maps_while(
+        &self,
+        image: &Array2<f32>,
+        mut go_on: impl FnMut(&Maps, usize, usize) -> bool,
+    ) -> Result<Option<Maps>, NetworkError> {
         let config = self.weights.config();
         let (height, width) = image.dim();
         let normalisation = Normalisation::of(image);
@@ -90,9 +107,11 @@ impl Inference {
                         .for_each(|(to, v)| *to = normalisation.output(*task, *v));
                 }
             }
-            progress(done + 1, tiles.len());
+            if !go_on(&maps, done + 1, tiles.len()) {
+                return Ok(None);
+            }
         }
-        Ok(maps)
+        Ok(Some(maps))
     }
 }
 
