@@ -50,6 +50,11 @@ impl Error {
         !matches!(self, Self::Network(NetworkError::Compute(_) | NetworkError::Diverged { .. }))
     }
 
+    /// Whether the caller asked for the end.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Network(NetworkError::Stopped))
+    }
+
     /// A file system error at `path`.
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Input { path: path.into(), message: source.to_string() }

@@ -11,6 +11,8 @@
 //! ```
 
 mod adapt;
+mod analyse;
+mod atoms;
 mod audit;
 mod bound;
 mod calibrate;
@@ -39,9 +41,12 @@ mod simulate;
 mod simulations;
 mod spinel;
 mod statistics;
+mod stream;
 mod table;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use analyse::{Analysis, analyse};
+pub use atoms::AtomRow;
 pub use audit::{Added, Audit, AuditRow, Phase, audit_image, audit_recipe};
 pub use bound::{Experiment, ExperimentBound, KindBound, bound};
 pub use calibrate::{calibrate, write_card};
@@ -56,7 +61,7 @@ pub use folder::LibraryFolder;
 pub use histogram::Histogram;
 pub use localisation::{Localisation, LocalisationRow, LocalisationSettings, LocalisedSample, localisation};
 pub use localiser::{ColumnFit, FitOptions, FitReport, Localiser};
-pub use locate::{LocateSettings, Located, LocatedColumn, locate};
+pub use locate::{LocateSettings, Located, LocatedColumn, Restored, locate, restore};
 pub use model::{LoadedModel, Model, read_detector};
 pub use picture::{library_figure, library_sheet};
 pub use plot::reliability_plot;
@@ -68,4 +73,5 @@ pub use simulate::{contact_sheet, example};
 pub use simulations::{SimulationEvent, run_simulations};
 pub use spinel::{Spinel, SpinelRow, spinel};
 pub use statistics::{LibraryStatistics, OpticsWidths, draw_library_statistics, library_statistics};
+pub use stream::SampleStream;
 pub use table::{ColumnTable, TableRow};

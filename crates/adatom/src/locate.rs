@@ -100,7 +100,7 @@ pub fn locate(
         seconds.push((name, clock.elapsed().as_secs_f64()));
         clock = Instant::now();
     };
-    let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
+    let aspect = aspect(pixel_size);
     let choice = scale::choose(image, aspect, model, settings, &mut warnings)?;
     lap("scale", &mut seconds);
     let pass = work(image, aspect, choice.factor, model, settings, progress)?;
@@ -114,6 +114,48 @@ pub fn locate(
         lap("fit", &mut seconds);
     }
     Ok(Located { columns, maps, scale: choice, fit, warnings, seconds })
+}
+
+/// Restored images.
+pub struct Restored {
+    /// The maps that were asked for, in the file's pixels and unit.
+    pub maps: Maps,
+    /// The scale.
+    pub scale: ScaleChoice,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Restores an image without looking for its columns: the same maps as [`locate`] gives, of `tasks` alone.
+///
+/// # Errors
+/// When the scale makes no sense, the model has not learnt a task, or the network can't be run.
+pub fn restore(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    scale: Scale,
+    tasks: &[Task],
+    progress: &mut dyn FnMut(f64),
+) -> Result<Restored, Error> {
+    if let Some(task) = tasks.iter().find(|task| !model.card.network.tasks.contains(task)) {
+        let expected = "a task that the model has learnt";
+        return Err(Error::Setting { name: "task", value: task.name().to_owned(), expected });
+    }
+    let mut warnings = Vec::new();
+    let aspect = aspect(pixel_size);
+    let settings = LocateSettings { scale, ..LocateSettings::default() };
+    let scale = scale::choose(image, aspect, model, &settings, &mut warnings)?;
+    let (resampling, maps) = see(image, aspect, scale.factor, model, progress)?;
+    let back = resampling.inverse();
+    let wanted = maps.iter().filter(|(task, _)| tasks.contains(task));
+    let maps = wanted.map(|(task, map)| (*task, back.apply(map))).collect();
+    Ok(Restored { maps, scale, warnings })
+}
+
+/// Height of a pixel over its width.
+fn aspect(pixel_size: Option<PixelSize>) -> f64 {
+    pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom)
 }
 
 /// Maps and columns at the network's scale.
@@ -154,6 +196,22 @@ pub(crate) fn resampled(
     Ok((resampling, seen))
 }
 
+/// Resamples by `factor` and runs the network.
+///
+/// # Errors
+/// As [`work`].
+fn see(
+    image: &Array2<f32>,
+    aspect: f64,
+    factor: f64,
+    model: &LoadedModel,
+    progress: &mut dyn FnMut(f64),
+) -> Result<(Resampling, Maps), Error> {
+    let (resampling, seen) = resampled(image, aspect, factor)?;
+    let maps = model.inference.maps(&seen, |done, all| progress(done as f64 / all as f64))?;
+    Ok((resampling, maps))
+}
+
 /// Resamples by `factor`, runs the network and finds the columns.
 ///
 /// # Errors
@@ -166,8 +224,7 @@ pub(crate) fn work(
     settings: &LocateSettings,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Pass, Error> {
-    let (resampling, seen) = resampled(image, aspect, factor)?;
-    let maps = model.inference.maps(&seen, |done, all| progress(done as f64 / all as f64))?;
+    let (resampling, maps) = see(image, aspect, factor, model, progress)?;
     let columns = maps.get(&Task::GaussianMask).or(maps.get(&Task::CircularMask));
     let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
     let columns = columns.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
