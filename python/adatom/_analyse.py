@@ -182,12 +182,11 @@ def precision(
         interval, ``noise_pm`` and ``disorder_pm``, the parts of measurement and sample [pm], and ``frames_for_1_pm``.
     """
     chosen = as_image(image, pixel_size)
-    _adatom.check_image(chosen.data, chosen.name)
     if chosen.pixel_size is None:
         raise ValueError(f"{chosen.name}: its pixel size is unknown, and picometres need it; give pixel_size such as '9.4pm'")
     told = json.dumps(scale if isinstance(scale, str) else float(scale))
     found: dict[str, Any] = json.loads(
-        _adatom.precision(as_model(model)._native, chosen.data, chosen.pixel_size, told, listen(progress))
+        _adatom.precision(as_model(model)._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
     )
     return found
 

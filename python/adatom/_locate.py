@@ -136,8 +136,7 @@ def locate(
 def locate_image(image: Image, settings: str, model: Model | PathLike | None, progress: Progress = None) -> LocatedColumns:
     """The columns of one image, by settings of :func:`settings_of`."""
     model = as_model(model)
-    _adatom.check_image(image.data, image.name)
-    columns, maps, known = _adatom.locate(model._native, image.data, image.pixel_size, settings, listen(progress))
+    columns, maps, known = _adatom.locate(model._native, image.data, image.name, image.pixel_size, settings, listen(progress))
     rest = json.loads(known)
     rows = rest["rows"]
     return LocatedColumns(
@@ -189,13 +188,12 @@ def restore(
         the same calibrated axes. A dict unless one task was asked for by its name.
     """
     chosen = as_image(image, pixel_size, signal=signal, frame=frame, virtual=virtual)
-    _adatom.check_image(chosen.data, chosen.name)
     model = as_model(model)
     if tasks is None:
         names = list(model.card["network"]["tasks"])
     else:
         names = [tasks] if isinstance(tasks, str) else list(tasks)
     told = json.dumps(scale if isinstance(scale, str) else float(scale))
-    maps, _ = _adatom.restore(model._native, chosen.data, chosen.pixel_size, told, names, listen(progress))
+    maps, _ = _adatom.restore(model._native, chosen.data, chosen.name, chosen.pixel_size, told, names, listen(progress))
     restored = {name: _hyperspy.like(image, maps[name], name) for name in names}
     return restored[tasks] if isinstance(tasks, str) else restored

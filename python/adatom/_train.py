@@ -172,8 +172,6 @@ def adapt(
     """
     seen = None if image is None else as_image(image, pixel_size)
     size = as_pixel_size(pixel_size) if seen is None else seen.pixel_size
-    if seen is not None:
-        _adatom.check_image(seen.data, seen.name)
     with material(crystal) as path:
         request = {
             "structure": path,
@@ -186,7 +184,7 @@ def adapt(
             "model": None if model is None else os.fspath(model),
             "device": device,
         }
-        data = None if seen is None else seen.data
-        told = json.loads(_adatom.adapt(json.dumps(request), data, size, _listen(progress)))
+        data, name = (None, "") if seen is None else (seen.data, seen.name)
+        told = json.loads(_adatom.adapt(json.dumps(request), data, name, size, _listen(progress)))
     adapted = told.pop("folder")
     return Adaptation(**told, model=None if adapted is None else Model(adapted, device=device))

@@ -1,13 +1,14 @@
 //! What columns and planned experiments tell.
 
 use crate::errors::wrong;
-use crate::images::pixel_size;
+use crate::images::{pixel_size, usable};
 use crate::model::Model;
 use crate::run::run;
 use adatom::{Experiment, LocateSettings};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use serde_json::json;
+use std::path::PathBuf;
 
 /// The lattice of columns at `positions` `[column, (x, y)]`, displacements, strain and spacings, as JSON.
 #[pyfunction]
@@ -38,11 +39,12 @@ pub fn analyse(
 
 /// How precisely the columns of an image are known, as JSON.
 #[pyfunction]
-#[pyo3(signature = (model, image, pixel, scale, progress))]
+#[pyo3(signature = (model, image, name, pixel, scale, progress))]
 pub fn precision<'py>(
     py: Python<'py>,
     model: &Model,
     image: PyReadonlyArray2<'py, f32>,
+    name: PathBuf,
     pixel: (f64, f64),
     scale: &str,
     progress: Option<&Bound<'py, PyAny>>,
@@ -50,7 +52,7 @@ pub fn precision<'py>(
     let scale = serde_json::from_str(scale).map_err(|error| wrong(error.to_string()))?;
     let settings = LocateSettings { scale: crate::locate::scale(&scale)?, ..LocateSettings::default() };
     let size = pixel_size(Some(pixel))?.ok_or_else(|| wrong("no pixel size"))?;
-    let image = image.as_array().to_owned();
+    let image = usable(py, &image, name)?;
     let found = run(py, progress, |caller| {
         let model = model.loaded.stopped_by(&caller.stop);
         adatom::precision(&image, size, &model, &settings, &mut |part| caller.part(part))

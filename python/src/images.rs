@@ -2,6 +2,7 @@
 
 use crate::errors::{exception, wrong};
 use adatom_formats::{Image, ImageInfo, PixelSize, Selection, Virtual};
+use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
 use serde_json::json;
@@ -62,10 +63,13 @@ pub fn parse_pixel_size(text: &str) -> PyResult<(f64, f64)> {
     Ok((size.x_angstrom, size.y_angstrom))
 }
 
-/// Refuses an image, called `name` in messages, in which columns can't be looked for.
-#[pyfunction]
-pub fn check_image(image: PyReadonlyArray2<'_, f32>, name: PathBuf) -> PyResult<()> {
-    let source = ImageInfo { path: name, ..ImageInfo::default() };
-    let image = Image { data: image.as_array().to_owned(), pixel_size: None, source };
-    image.check_finite().and_then(|()| image.check_usable(8)).map_err(exception)
+/// An image as the native part works on it, called `name` in messages, in which columns can be looked for.
+pub fn usable(py: Python<'_>, image: &PyReadonlyArray2<'_, f32>, name: PathBuf) -> PyResult<Array2<f32>> {
+    let view = image.as_array();
+    py.detach(|| {
+        let source = ImageInfo { path: name, ..ImageInfo::default() };
+        let image = Image { data: view.to_owned(), pixel_size: None, source };
+        image.check_finite().and_then(|()| image.check_usable(8)).map_err(exception)?;
+        Ok(image.data)
+    })
 }

@@ -26,7 +26,7 @@ mod _adatom {
     #[pymodule_export]
     use crate::generate::{Generator, Stream};
     #[pymodule_export]
-    use crate::images::{check_image, describe, parse_pixel_size, read_image};
+    use crate::images::{describe, parse_pixel_size, read_image};
     #[pymodule_export]
     use crate::library::Library;
     #[pymodule_export]

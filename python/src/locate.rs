@@ -1,7 +1,7 @@
 //! Locating and restoring.
 
 use crate::errors::wrong;
-use crate::images::{Sides, pixel_size};
+use crate::images::{Sides, pixel_size, usable};
 use crate::model::{Model, task};
 use crate::run::run;
 use adatom::{AtomRow, FitOptions, Localiser, LocateSettings, Scale};
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// How columns are found, as JSON.
 #[derive(Deserialize)]
@@ -81,11 +82,12 @@ impl Settings {
 
 /// Finds the columns of an image: a dictionary of the table's columns, the maps, and the rest as JSON.
 #[pyfunction]
-#[pyo3(signature = (model, image, pixel, settings, progress))]
+#[pyo3(signature = (model, image, name, pixel, settings, progress))]
 pub fn locate<'py>(
     py: Python<'py>,
     model: &Model,
     image: PyReadonlyArray2<'py, f32>,
+    name: PathBuf,
     pixel: Sides,
     settings: &str,
     progress: Option<&Bound<'py, PyAny>>,
@@ -93,7 +95,7 @@ pub fn locate<'py>(
     let settings: Settings = serde_json::from_str(settings).map_err(|error| wrong(error.to_string()))?;
     let settings = settings.resolve()?;
     let pixel = pixel_size(pixel)?;
-    let image = image.as_array().to_owned();
+    let image = usable(py, &image, name)?;
     let (located, rows) = run(py, progress, |caller| {
         let model = model.loaded.stopped_by(&caller.stop);
         let located = adatom::locate(&image, pixel, &model, &settings, &mut |part| caller.part(part))?;
@@ -115,11 +117,12 @@ pub fn locate<'py>(
 
 /// Restores an image: the maps of some tasks, and the scale and warnings as JSON.
 #[pyfunction]
-#[pyo3(signature = (model, image, pixel, scale, tasks, progress))]
+#[pyo3(signature = (model, image, name, pixel, scale, tasks, progress))]
 pub fn restore<'py>(
     py: Python<'py>,
     model: &Model,
     image: PyReadonlyArray2<'py, f32>,
+    name: PathBuf,
     pixel: Sides,
     scale: &str,
     tasks: Vec<String>,
@@ -128,7 +131,7 @@ pub fn restore<'py>(
     let scale = self::scale(&serde_json::from_str(scale).map_err(|error| wrong(error.to_string()))?)?;
     let tasks = tasks.iter().map(|name| task(name)).collect::<PyResult<Vec<_>>>()?;
     let pixel = pixel_size(pixel)?;
-    let image = image.as_array().to_owned();
+    let image = usable(py, &image, name)?;
     let restored = run(py, progress, |caller| {
         let model = model.loaded.stopped_by(&caller.stop);
         adatom::restore(&image, pixel, &model, scale, &tasks, &mut |part| caller.part(part))

@@ -2,7 +2,7 @@
 
 use crate::errors::wrong;
 use crate::generate::recipe;
-use crate::images::{Sides, pixel_size};
+use crate::images::{Sides, pixel_size, usable};
 use crate::model::{device, read, task};
 use crate::run::{Caller, run};
 use adatom::{AdaptRequest, LibraryFolder, Progress, TrainRequest, TrainSource};
@@ -118,11 +118,12 @@ struct Adapting {
 
 /// Fine-tunes a model on one crystal; what became of it as JSON.
 #[pyfunction]
-#[pyo3(signature = (adapting, image, pixel, progress))]
+#[pyo3(signature = (adapting, image, name, pixel, progress))]
 pub fn adapt(
     py: Python<'_>,
     adapting: &str,
     image: Option<PyReadonlyArray2<'_, f32>>,
+    name: PathBuf,
     pixel: Sides,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
@@ -130,7 +131,7 @@ pub fn adapt(
         serde_json::from_str(adapting).map_err(|error| wrong(format!("adapting: {error}")))?;
     let size = pixel_size(pixel)?
         .ok_or_else(|| wrong("the pixel size is unknown; give pixel_size, such as \"0.1A\""))?;
-    let image = image.map(|image| image.as_array().to_owned());
+    let image = image.map(|image| usable(py, &image, name)).transpose()?;
     let model = read(adapting.model.as_ref())?;
     let device = device(&adapting.device)?;
     let adaptation = run(py, progress, |caller| {
