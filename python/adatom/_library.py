@@ -43,6 +43,7 @@ class Library:
         self.path = os.fspath(path)
         self.transform = transform
         self._native = _adatom.Library(self.path)
+        self._count = len(self._native.ids())
         self.manifest: dict[str, Any] = json.loads(self._native.manifest())
         known = self._native.labels()
         wanted = [name for name in known if not name.endswith("2x")] if labels is None else list(labels)
@@ -57,10 +58,10 @@ class Library:
         return np.asarray(self._native.ids(), dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self._native.ids())
+        return self._count
 
     def __getitem__(self, index: int) -> Any:
-        count = len(self)
+        count = self._count
         index = int(index)
         if not -count <= index < count:
             raise IndexError(f"sample {index} was asked for; {self.path} has {count}")

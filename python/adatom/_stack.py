@@ -1,6 +1,5 @@
 """Stacks of images: arrays, Dask arrays, and HyperSpy's signals, lazy or not."""
 
-import itertools
 import os
 import sys
 from collections.abc import Iterable
@@ -121,16 +120,20 @@ def _of_blocks(array: Any, options: dict[str, Any]) -> Any:
 
 
 def _of_block(
-    block: NDArray[Any], *, settings: str, pixel_size: PixelSize | None, model: Any
+    block: NDArray[Any], *, settings: str, pixel_size: PixelSize | None, model: Any, block_info: Any = None
 ) -> NDArray[np.object_]:
     from ._locate import locate_image
 
     _share_processors()
-    tables = np.empty(block.shape[:-2], dtype=object)
-    for index in itertools.product(*map(range, tables.shape)):
-        image = Image(as_array(block[index], f"frame {index}" if index else "frame"), pixel_size, name="frame")
-        tables[index] = locate_image(image, settings, model).table
-    return tables
+    shape = block.shape[:-2]
+    # Dask tells where in the whole array the block is.
+    first = [start for start, _ in block_info[0]["array-location"]] if block_info else [0] * block.ndim
+    tables = np.empty(int(np.prod(shape)), dtype=object)
+    for number, index in enumerate(np.ndindex(shape)):
+        name = f"frame {', '.join(str(start + step) for start, step in zip(first, index, strict=False))}".strip()
+        image = Image(as_array(block[index], name), pixel_size, name=name)
+        tables[number] = locate_image(image, settings, model).table
+    return tables.reshape(shape)
 
 
 def _share_processors() -> None:

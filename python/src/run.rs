@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is asked whether the user pressed Ctrl-C.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -49,13 +49,17 @@ pub fn run<T: Send>(
         let (outcome, done) = thread::scope(|scope| {
             // The caller's end of the reports goes with the worker, and ends the loop.
             let worker = scope.spawn(move || pool.install(move || work(&caller)));
-            let mut outcome = Ok(());
+            let (mut outcome, mut asked) = (Ok(()), Instant::now());
             loop {
-                let told = match heard.recv_timeout(PATIENCE) {
+                let mut told = match heard.recv_timeout(PATIENCE) {
                     Ok(json) => progress.as_ref().map_or(Ok(()), |function| tell(function, json)),
-                    Err(RecvTimeoutError::Timeout) => Python::attach(|py| py.check_signals()),
+                    Err(RecvTimeoutError::Timeout) => Ok(()),
                     Err(RecvTimeoutError::Disconnected) => break,
                 };
+                if asked.elapsed() >= PATIENCE {
+                    asked = Instant::now();
+                    told = told.and_then(|()| Python::attach(|py| py.check_signals()));
+                }
                 if let Err(error) = told
                     && outcome.is_ok()
                 {
@@ -74,8 +78,5 @@ pub fn run<T: Send>(
 }
 
 fn tell(function: &Py<PyAny>, json: String) -> PyResult<()> {
-    Python::attach(|py| {
-        py.check_signals()?;
-        function.call1(py, (json,)).map(drop)
-    })
+    Python::attach(|py| function.call1(py, (json,)).map(drop))
 }

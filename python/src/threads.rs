@@ -13,9 +13,9 @@ const VARIABLES: [&str; 3] = ["ADATOM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_TH
 static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
 fn usual() -> usize {
-    let set = VARIABLES.iter().filter_map(|name| std::env::var(name).ok()?.trim().parse().ok());
-    let set = set.filter(|count| *count > 0).next();
-    set.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |count| count.get()))
+    let mut set = VARIABLES.iter().filter_map(|name| std::env::var(name).ok()?.trim().parse().ok());
+    set.find(|count| *count > 0)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |count| count.get()))
 }
 
 /// This process's pool.
@@ -34,7 +34,9 @@ fn replace(kept: &mut Option<(u32, Arc<ThreadPool>)>, count: usize) -> PyResult<
     let pool = Arc::new(built.map_err(|error| failed(error.to_string()))?);
     let before = kept.replace((std::process::id(), Arc::clone(&pool)));
     // Another process's threads can't be ended here.
-    before.filter(|(process, _)| *process != std::process::id()).map(std::mem::forget);
+    if let Some(stale) = before.filter(|(process, _)| *process != std::process::id()) {
+        std::mem::forget(stale);
+    }
     Ok(pool)
 }
 

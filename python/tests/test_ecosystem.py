@@ -113,6 +113,15 @@ def test_a_dask_array_is_located_by_map_blocks_when_asked(frames, serial):
     assert single.shape == () and len(single.to_numpy()) == (serial["frame"] == 0).sum()
 
 
+def test_a_frame_that_cannot_be_located_is_named(frames):
+    da = pytest.importorskip("dask.array")
+    dark = frames.copy()
+    dark[4] = 0
+    for stack in (dark, da.from_array(dark, chunks=(2, -1, -1))):
+        with pytest.raises(ValueError, match="^frame 4: all pixels have the same value"):
+            adatom.locate(stack).compute()
+
+
 def test_a_lazy_signal_is_located_in_its_units(frames, serial):
     stack = adatom.locate(calibrated(frames, lazy=True))
     assert stack.lazy and same(stack.to_numpy(), serial)

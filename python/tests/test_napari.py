@@ -7,13 +7,19 @@ import pytest
 pytest.importorskip("napari")
 
 
-@pytest.fixture
-def viewer():
-    import napari
+@pytest.fixture(scope="module")
+def application():
+    from qtpy.QtWidgets import QApplication
 
-    viewer = napari.Viewer(show=False)
-    yield viewer
-    viewer.close()
+    return QApplication.instance() or QApplication([])
+
+
+@pytest.fixture
+def viewer(application):
+    """A viewer without a window, which would need a graphics card or its imitation."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
 
 
 def test_the_manifest_is_valid_and_what_it_names_is_there():
