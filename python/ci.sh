@@ -55,7 +55,7 @@ pip --force-reinstall --no-deps "$wheel"
 
 export QT_QPA_PLATFORM=offscreen MPLBACKEND=Agg
 
-"$bin/python" tests/check_wheel.py "$wheel" "$ADATOM_COMMAND"
+"$bin/python" tests/check_wheel.py "$wheel" "$ADATOM_COMMAND" "$profile"
 # From outside, so that the installed package is meant and not the sources.
 cd "$work"
 "$bin/mypy" --config-file "$here/pyproject.toml" -p adatom

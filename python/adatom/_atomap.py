@@ -36,10 +36,9 @@ def atom_lattice(result: "LocatedColumns", sites: bool) -> Any:
     size = result.image.pixel_size
     if size is not None and not np.isclose(size.x, size.y, rtol=1e-3):
         raise ValueError(f"the pixels are {size.x} × {size.y} Å; Atomap knows square ones alone")
-    calibration = {} if size is None else {"pixel_size": size.x / 10, "units": "nm"}
 
     def sublattice(columns: Any, name: str) -> Any:
-        return Sublattice(result.positions[columns], image=result.image.data, name=name, **calibration)
+        return Sublattice(result.positions[columns], image=result.image.data, name=name)
 
     if sites:
         from ._analyse import analyse
@@ -48,4 +47,7 @@ def atom_lattice(result: "LocatedColumns", sites: bool) -> Any:
         lattices = [sublattice(site == number, f"site {number}") for number in range(site.max() + 1)]
     else:
         lattices = [sublattice(slice(None), "columns")]
-    return Atom_Lattice(image=result.image.data, name=result.image.name, sublattice_list=lattices, **calibration)
+    lattice = Atom_Lattice(image=result.image.data, name=result.image.name, sublattice_list=lattices)
+    if size is not None:
+        lattice.set_scale(size.x / 10, "nm")
+    return lattice

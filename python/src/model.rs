@@ -32,7 +32,8 @@ pub fn read(path: Option<&PathBuf>) -> PyResult<adatom::Model> {
 #[pyclass(frozen, module = "adatom._adatom")]
 pub struct Model {
     model: adatom::Model,
-    pub(crate) loaded: LoadedModel,
+    /// In a box: its arrays are aligned as Python's memory isn't.
+    pub(crate) loaded: Box<LoadedModel>,
 }
 
 #[pymethods]
@@ -43,7 +44,7 @@ impl Model {
         let device = self::device(device)?;
         py.detach(|| {
             let model = read(path.as_ref())?;
-            let loaded = model.clone().open(device).map_err(exception)?;
+            let loaded = Box::new(model.clone().open(device).map_err(exception)?);
             Ok(Self { model, loaded })
         })
     }

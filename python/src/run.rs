@@ -6,7 +6,7 @@ use adatom::Error;
 use pyo3::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub struct Caller {
     /// Set when the work should end.
     pub stop: Arc<AtomicBool>,
-    reports: Sender<String>,
+    reports: SyncSender<String>,
 }
 
 impl Caller {
@@ -43,7 +43,8 @@ pub fn run<T: Send>(
     let progress = progress.map(|function| function.clone().unbind());
     let pool = pool()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let (reports, heard) = channel();
+    // Without room for reports that wait: work doesn't run ahead of a caller that wants it to end.
+    let (reports, heard) = sync_channel(0);
     let caller = Caller { stop: Arc::clone(&stop), reports };
     py.detach(move || {
         let (outcome, done) = thread::scope(|scope| {
