@@ -50,10 +50,14 @@ pub enum Error {
 impl Error {
     /// Whether the user's input is to blame rather than the computation.
     pub fn is_input(&self) -> bool {
-        !matches!(
-            self,
-            Self::Stopped | Self::Network(NetworkError::Compute(_) | NetworkError::Diverged { .. })
-        )
+        let computation =
+            matches!(self, Self::Network(NetworkError::Compute(_) | NetworkError::Diverged { .. }));
+        !computation && !self.is_stop()
+    }
+
+    /// Whether the caller asked for the end.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Network(NetworkError::Stopped))
     }
 
     /// A file system error at `path`.

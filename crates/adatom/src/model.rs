@@ -3,6 +3,8 @@ use adatom_locate::Calibration;
 use adatom_network::{DetectorConfig, DeviceChoice, Inference, ModelCard, Shape, Weights};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Weights that come with the program, and their card.
 const WEIGHTS: &[u8] = include_bytes!("../../../weights/adatom.safetensors");
@@ -105,6 +107,16 @@ impl Model {
         &self.sha256
     }
 
+    /// The network as an ONNX model with its normalisation inside, see [`Weights::to_onnx`].
+    pub fn to_onnx(&self) -> Vec<u8> {
+        self.weights.to_onnx(&[
+            ("name", self.card.name.clone()),
+            ("weights_sha256", self.sha256.clone()),
+            ("licence", self.card.licence.clone()),
+            ("working_spacing_px", self.card.working_spacing_px.to_string()),
+        ])
+    }
+
     /// Puts the network on a device.
     ///
     /// # Errors
@@ -120,7 +132,8 @@ impl Model {
     }
 }
 
-/// A model on a device.
+/// A model on a device. Clones share its arrays.
+#[derive(Clone)]
 pub struct LoadedModel {
     pub(crate) inference: Inference,
     pub(crate) card: ModelCard,
@@ -129,6 +142,13 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
+    /// The same model, whose work ends with [`adatom_network::NetworkError::Stopped`] soon after `stop` is set.
+    #[must_use]
+    pub fn stopped_by(&self, stop: &Arc<AtomicBool>) -> Self {
+        let inference = self.inference.clone().stopped_by(Arc::clone(stop));
+        Self { inference, ..self.clone() }
+    }
+
     /// The model card.
     pub fn card(&self) -> &ModelCard {
         &self.card

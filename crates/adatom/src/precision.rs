@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Picometres an ångström.
 const PM: f64 = 100.0;
 /// How far lengths and angles of a lattice may be off what its shape asks for.
-const SHAPE: f64 = 0.03;
+pub(crate) const SHAPE: f64 = 0.03;
 /// Part of the distance to the nearest neighbour within which a column of half the rows is the same one.
 const SAME: f64 = 0.3;
 
@@ -166,7 +166,7 @@ pub fn column_lattice(
 
 /// The lattice of the columns. Rows that were displaced make stripes of brightness and place with periods that are
 /// no crystal's: a cell several times as long as one that does as well, with as much fewer sites, isn't taken.
-fn lattice(places: &[(f64, f64)], brightness: &[f64]) -> Result<Lattice, Error> {
+pub(crate) fn lattice(places: &[(f64, f64)], brightness: &[f64]) -> Result<Lattice, Error> {
     let settings = LatticeSettings::default();
     let found = find_lattice(places, Some(brightness), &settings)?;
     for parts in (LEAST_PARTS..=MOST_PARTS).rev() {

@@ -1,10 +1,12 @@
 use crate::localiser::refine;
 use crate::locate::{Seen, measure};
+use crate::watch::PartDone;
 use crate::{
-    Error, FitReport, LoadedModel, LocateSettings, Located, LocatedColumn, ScaleChoice, Stage, Watch, scale,
+    Error, FitReport, LoadedModel, LocateSettings, Located, LocatedColumn, Scale, ScaleChoice, Stage, Watch,
+    scale,
 };
 use adatom_formats::PixelSize;
-use adatom_network::Maps;
+use adatom_network::{Maps, Task};
 use ndarray::Array2;
 use std::time::Instant;
 
@@ -21,6 +23,28 @@ pub struct Restored {
     pub seconds: Vec<(&'static str, f64)>,
     seen: Seen,
     resampling: f64,
+}
+
+/// Restores an image without looking for its columns: the same maps as [`crate::locate`] gives, of `tasks` alone.
+///
+/// # Errors
+/// When the scale makes no sense, the model has not learnt a task, or the network can't be run.
+pub fn restore(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    scale: Scale,
+    tasks: &[Task],
+    progress: &mut dyn FnMut(f64),
+) -> Result<Restored, Error> {
+    if let Some(task) = tasks.iter().find(|task| !model.card.network.tasks.contains(task)) {
+        let expected = "a task that the model has learnt";
+        return Err(Error::Setting { name: "task", value: task.name().to_owned(), expected });
+    }
+    let settings = LocateSettings { scale, ..LocateSettings::default() };
+    let mut restored = Restored::new(image, pixel_size, model, &settings, &mut PartDone(progress))?;
+    restored.maps.retain(|task, _| tasks.contains(task));
+    Ok(restored)
 }
 
 /// Columns by one localiser.

@@ -55,6 +55,9 @@ pub enum NetworkError {
         /// Why there is none.
         reason: String,
     },
+    /// The caller asked it to stop.
+    #[error("stopped")]
+    Stopped,
     /// A tensor operation failed.
     #[error("the network could not be run: {0}")]
     Compute(String),

@@ -2,6 +2,8 @@ use crate::{NetworkError, Normalisation, Task, Unet, Weights};
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, s};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Side of a square tile with its overlap \[px\]; others have at most as many pixels.
 const TILE: usize = 864;
@@ -9,18 +11,33 @@ const TILE: usize = 864;
 /// The restored images and maps of an image, in its own pixels and unit.
 pub type Maps = BTreeMap<Task, Array2<f32>>;
 
-/// A network ready to be applied to images of any size.
+/// A network ready to be applied to images of any size. Clones share its arrays.
+#[derive(Clone)]
 pub struct Inference {
-    network: Unet,
-    weights: Weights,
+    network: Arc<Unet>,
+    weights: Arc<Weights>,
     device: Device,
     tile: usize,
+    stop: Arc<AtomicBool>,
 }
 
 impl Inference {
     /// Puts `weights` on `device`.
     pub fn new(weights: Weights, device: &Device) -> Self {
-        Self { network: Unet::for_inference(&weights, device), weights, device: device.clone(), tile: TILE }
+        Self {
+            network: Arc::new(Unet::for_inference(&weights, device)),
+            weights: Arc::new(weights),
+            device: device.clone(),
+            tile: TILE,
+            stop: Arc::default(),
+        }
+    }
+
+    /// Ends [`Inference::maps`] with [`NetworkError::Stopped`] before its next tile when `stop` is set.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
     }
 
     /// With tiles of at most as many pixels as a square of this side, the overlap included; the
@@ -42,7 +59,7 @@ impl Inference {
     /// `progress` is called after each tile with the tiles done and their number.
     ///
     /// # Errors
-    /// When the network can't be run.
+    /// When the network can't be run, or was stopped.
     pub fn maps(
         &self,
         image: &Array2<f32>,
@@ -78,6 +95,9 @@ impl Inference {
             .flat_map(|top| (0..width).step_by(tile_columns).map(move |left| (top, left)))
             .collect();
         for (done, &(top, left)) in tiles.iter().enumerate() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(NetworkError::Stopped);
+            }
             let rows = tile_rows.min(height - top);
             let columns = tile_columns.min(width - left);
             let size = |core: usize| core.next_multiple_of(config.stride()) + 2 * overlap;

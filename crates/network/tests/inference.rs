@@ -4,8 +4,10 @@
 
 mod support;
 
-use adatom_network::{DeviceChoice, Inference, Maps, NetworkConfig, Task, Weights};
+use adatom_network::{DeviceChoice, Inference, Maps, NetworkConfig, NetworkError, Task, Weights};
 use ndarray::Array2;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use support::{on_every_device, on_the_gpu};
 
 /// Convolutions of other orders of summation round differently: some 1e-6 of the range a layer.
@@ -60,6 +62,17 @@ fn a_single_pixel_and_a_flat_image_go_through() {
             assert!(maps.values().all(|map| map.dim() == size && map.iter().all(|v| v.is_finite())));
         }
     });
+}
+
+#[test]
+fn a_stopped_network_ends_with_its_own_error() {
+    let weights = Weights::new(NetworkConfig { widths: vec![2, 2], ..Default::default() }, 5).unwrap();
+    let network = Inference::new(weights, &DeviceChoice::Cpu.open().unwrap()).with_tile(32);
+    let stop = Arc::new(AtomicBool::new(false));
+    let after_two = |done, _| stop.store(done == 2, Ordering::Relaxed);
+    let stopped = network.clone().stopped_by(Arc::clone(&stop)).maps(&image(), after_two);
+    assert!(matches!(stopped, Err(NetworkError::Stopped)));
+    assert!(network.maps(&image(), |_, _| {}).is_ok());
 }
 
 /// A machine without a graphics adapter, or with one that is software, has the CPU.
