@@ -1,4 +1,4 @@
-//! Makes the pictures of docs/desktop.md, without a screen:
+//! Makes pictures of the window for the manual, without a screen:
 //!
 //! ```sh
 //! cargo run --release -p adatom-desktop --example pictures -- examples/srtio3.tif docs
