@@ -1,5 +1,5 @@
 use crate::locate::sigma_of_radius;
-use crate::{LocateSettings, LocatedColumn};
+use crate::{JitterSpectrum, LocateSettings, LocatedColumn};
 use adatom_formats::PixelSize;
 use adatom_locate::{
     FitSettings, FittedColumn, Method, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
@@ -94,6 +94,8 @@ pub struct FitReport {
     /// Displacement of every row along x and y \[px\], if they were solved for.
     #[serde(skip)]
     pub rows: Option<Vec<[f64; 2]>>,
+    /// Their spectrum, of enough rows.
+    pub jitter: Option<JitterSpectrum>,
 }
 
 /// What the fit says of one column.
@@ -155,12 +157,12 @@ pub(crate) fn refine(
             }
         }
     }
-    let rows = fit.rows.map(|rows| {
-        (0..image.nrows()).map(|row| rows[row / binning].map(|displacement| factor * displacement)).collect()
-    });
+    let rows = fit.rows.map(|rows| rows.iter().map(|row| row.map(|px| factor * px)).collect::<Vec<_>>());
+    let jitter = rows.as_ref().and_then(|rows| JitterSpectrum::of(rows, binning));
+    let rows = rows.map(|rows| (0..image.nrows()).map(|row| rows[row / binning]).collect());
     let mut noise = fit.noise;
     noise.jitter_px = noise.jitter_px.map(|jitter| factor * jitter);
-    Some(FitReport { fitted: columns.len() - kept, kept, binning, noise, rows })
+    Some(FitReport { fitted: columns.len() - kept, kept, binning, noise, rows, jitter })
 }
 
 /// How many pixels are averaged before fitting, along x and y: columns wider than needed cost time and tell

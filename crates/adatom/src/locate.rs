@@ -258,6 +258,10 @@ pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
     const DIRECTIONS: usize = 16;
     const STEP: f64 = 0.25;
     const FARTHEST: f64 = 24.0;
+    /// Within this distance the peak itself may be off centre; farther away a rise of this part of the height leads to
+    /// a neighbour.
+    const NEAR: f64 = 1.0;
+    const RISE: f32 = 0.05;
     let (rows, columns) = map.dim();
     let value = |x: f64, y: f64| {
         let (x, y) = (x.clamp(0.0, (columns - 1) as f64), y.clamp(0.0, (rows - 1) as f64));
@@ -268,24 +272,27 @@ pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
         let bottom = map[(r1, c)] * (1.0 - fx) + map[(r1, c1)] * fx;
         top * (1.0 - fy) + bottom * fy
     };
-    let half = 0.5 * value(x, y);
+    let peak = value(x, y);
+    let half = 0.5 * peak;
     let total: f64 = (0..DIRECTIONS)
         .map(|direction| {
             let (sin, cos) = (std::f64::consts::TAU * direction as f64 / DIRECTIONS as f64).sin_cos();
-            let (mut distance, mut before) = (0.0, value(x, y));
+            let (mut distance, mut before) = (0.0, peak);
+            let (mut lowest, mut at) = (peak, 0.0);
             while distance < FARTHEST {
                 let here = value(x + (distance + STEP) * cos, y + (distance + STEP) * sin);
                 if here <= half {
                     return distance
                         + STEP * f64::from((before - half) / (before - here).max(f32::MIN_POSITIVE));
                 }
-                // Up again, towards a neighbour; within a pixel the peak itself may be off centre.
-                if here > before && distance > 1.0 {
+                (distance, before) = (distance + STEP, here);
+                if here <= lowest || distance <= NEAR {
+                    (lowest, at) = (here, distance);
+                } else if here > lowest + RISE * peak {
                     break;
                 }
-                (distance, before) = (distance + STEP, here);
             }
-            distance
+            at
         })
         .sum();
     total / DIRECTIONS as f64

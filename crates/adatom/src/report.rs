@@ -1,6 +1,8 @@
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
 use crate::localiser::flags;
-use crate::{ColumnFit, Error, LoadedModel, LocateSettings, Located, LocatedColumn};
+use crate::{
+    ColumnFit, Error, JitterSpectrum, JitterStep, LoadedModel, LocateSettings, Located, LocatedColumn,
+};
 use adatom_formats::{Image, OutputFolder, PixelSize, write_atomically, write_png_rgb8, write_tiff};
 use adatom_locate::Flag;
 use ndarray::Array2;
@@ -45,6 +47,10 @@ pub fn write_results(
     if let Some(rows) = located.fit.as_ref().and_then(|fit| fit.rows.as_ref()) {
         let text = rows_csv(rows, pixel_size);
         write_atomically(&output.path().join("rows.csv"), |file| file.write_all(text.as_bytes()))?;
+    }
+    if let Some(jitter) = located.fit.as_ref().and_then(|fit| fit.jitter.as_ref()) {
+        let text = spectrum_csv(jitter, pixel_size);
+        write_atomically(&output.path().join("spectrum.csv"), |file| file.write_all(text.as_bytes()))?;
     }
     let report = report(input, image, pixel_size, model, settings, located);
     let text = serde_json::to_string_pretty(&report).unwrap_or_default();
@@ -96,6 +102,18 @@ fn rows_csv(rows: &[[f64; 2]], pixel_size: Option<PixelSize>) -> String {
             .map_or(",".to_owned(), |size| format!("{:.5},{:.5}", x * size.x_angstrom, y * size.y_angstrom));
         // Writing to a string can't fail.
         let _ = writeln!(csv, "{row},{x:.4},{y:.4},{angstrom}");
+    }
+    csv
+}
+
+/// How the rows' displacements divide over frequencies.
+fn spectrum_csv(jitter: &JitterSpectrum, pixel_size: Option<PixelSize>) -> String {
+    let mut csv = String::from("cycles_per_row,x_px,y_px,x_angstrom,y_angstrom\n");
+    for JitterStep { cycles_per_row, amplitude_px: [x, y] } in &jitter.steps {
+        let angstrom = pixel_size
+            .map_or(",".to_owned(), |size| format!("{:.5},{:.5}", x * size.x_angstrom, y * size.y_angstrom));
+        // Writing to a string can't fail.
+        let _ = writeln!(csv, "{cycles_per_row:.6},{x:.4},{y:.4},{angstrom}");
     }
     csv
 }

@@ -214,6 +214,18 @@ pub fn locate(options: &args::Locate) -> Done {
     let size =
         pixel_size.map_or("unknown; give --pixel-size to get ångström".to_owned(), |size| size.to_string());
     say(&format!("pixel:   {size}"));
+    if let Some(jitter) = located.fit.as_ref().and_then(|fit| fit.jitter.as_ref()) {
+        let [x, y] = jitter.rms_px;
+        say(&format!("rows:    displaced by {x:.2} px along x and {y:.2} px along y"));
+        for line in &jitter.lines {
+            say(&format!(
+                "         of that {:.2} px along {} once every {:.1} rows",
+                line.amplitude_px,
+                line.along,
+                1.0 / line.cycles_per_row
+            ));
+        }
+    }
     for warning in image.source.notes.iter().chain(&located.warnings) {
         say(&format!("note:    {warning}"));
     }

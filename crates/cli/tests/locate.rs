@@ -98,7 +98,8 @@ fn fits_write_error_bars_and_rows() {
     let path = dir.path().join("lattice.tif");
     let mut uniform = uniform(1);
     let mut normal = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
-    let rows: Vec<[f32; 2]> = (0..160).map(|_| [0.6 * normal(), 0.6 * normal()]).collect();
+    let mains = |row: u16| 0.8 * (std::f32::consts::TAU * 0.13 * f32::from(row)).sin();
+    let rows: Vec<[f32; 2]> = (0..160).map(|row| [mains(row) + 0.6 * normal(), 0.6 * normal()]).collect();
     let image = Array2::from_shape_fn((160, 160), |(row, column)| {
         let off = |v: f32| (v + 8.0 - 8.25).rem_euclid(16.0) - 8.0;
         let (x, y) = (off(column as f32 - rows[row][0]), off(row as f32 - rows[row][1]));
@@ -124,8 +125,14 @@ fn fits_write_error_bars_and_rows() {
     };
     let (out, report) = run("auto");
     assert_eq!(report["settings"]["method"], "auto");
-    let jitter = report["fit"]["noise"]["jitter_px"][0].as_f64().unwrap();
-    assert!((jitter / 0.6 - 1.0).abs() < 0.25, "{jitter}");
+    let jitter = |axis: usize| report["fit"]["noise"]["jitter_px"][axis].as_f64().unwrap();
+    // Both together along x: 0.6² + 0.8²/2 = 0.82².
+    assert!((jitter(0) / 0.82 - 1.0).abs() < 0.25, "{}", jitter(0));
+    assert!((jitter(1) / 0.6 - 1.0).abs() < 0.25, "{}", jitter(1));
+    let line = &report["fit"]["jitter"]["lines"][0];
+    assert_eq!(line["along"], "x");
+    assert!((line["cycles_per_row"].as_f64().unwrap() - 0.13).abs() < 0.003, "{line}");
+    assert!((line["amplitude_px"].as_f64().unwrap() - 0.8).abs() < 0.25, "{line}");
     let csv = std::fs::read_to_string(out.join("atoms.csv")).unwrap();
     assert_eq!(csv.lines().next(), Some(ATOMS));
     let off = |v: f64| (v + 8.0 - 8.25).rem_euclid(16.0) - 8.0;
@@ -145,6 +152,9 @@ fn fits_write_error_bars_and_rows() {
     let lines = std::fs::read_to_string(out.join("rows.csv")).unwrap();
     assert_eq!(lines.lines().next(), Some("row,x_px,y_px,x_angstrom,y_angstrom"));
     assert_eq!(lines.lines().count(), 161);
+    let lines = std::fs::read_to_string(out.join("spectrum.csv")).unwrap();
+    assert_eq!(lines.lines().next(), Some("cycles_per_row,x_px,y_px,x_angstrom,y_angstrom"));
+    assert_eq!(lines.lines().count(), 81);
     // The same columns' spacings: noise of both localisers, and no disorder but what rows make.
     let done = adatom(&["precision", path.to_str().unwrap(), "--pixel-size", "0.1A", "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
@@ -160,7 +170,7 @@ fn fits_write_error_bars_and_rows() {
     // Without being asked for no rows are solved for.
     let (out, report) = run("gaussian");
     assert!(report["fit"]["fitted"].as_u64().unwrap() >= 64);
-    assert!(!out.join("rows.csv").exists());
+    assert!(!out.join("rows.csv").exists() && !out.join("spectrum.csv").exists());
 }
 
 /// Columns at random, and an image whose pixel size nobody knows.

@@ -36,6 +36,7 @@ pub(super) fn of(
     let members: Vec<usize> = std::iter::once(index).chain(near).collect();
     let own = context.model.shape.own();
     let window = &fitting.windows[index];
+    let misfit = context.misfit(window);
     let plane = if window.crowded { 0 } else { 3 };
     // Every member's own numbers, then one plane for all.
     let n = own * members.len() + plane;
@@ -80,7 +81,7 @@ pub(super) fn of(
             Statistics::Poisson => 1.0 / variance,
         };
         information.add_outer(&by, weight);
-        spread.add_outer(&by, context.misfit * weight * weight * variance);
+        spread.add_outer(&by, misfit * weight * weight * variance);
         for (axis, sums) in by_row.iter_mut().enumerate() {
             let slope = weight * f64::from(slopes[axis][(row, col)]);
             sums.iter_mut().zip(&by).for_each(|(sum, b)| *sum += slope * b);

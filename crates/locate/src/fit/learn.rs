@@ -3,8 +3,8 @@
 use super::patch::{Patch, Place, Window};
 use super::pixels::Pixels;
 use super::scene;
-use super::sweep::{Fitting, START_SPREAD};
-use super::{Sampling, Shape};
+use super::sweep::{Fitting, START_SPREAD, start_spread};
+use super::{Reason, Sampling, Shape};
 use crate::median;
 use crate::median::MAD_TO_SIGMA;
 use ndarray::{Array2, s};
@@ -16,8 +16,10 @@ const FEW: usize = 12;
 const LEAST_WIDTH_SPREAD: f64 = 0.02;
 /// How much farther off starts at the border are than others.
 const BORDER: f64 = 1.3;
-/// Correlation of a start's error with its fit's.
+/// Correlation of a start's error with its fit's, and the part of that which is its own at least: a network that sees the
+/// same pixels isn't much more precise.
 const SHARED: f64 = 0.6;
+const NOISE: f64 = 1.2;
 
 /// Learns all of it but the spread of the widths, and takes the columns' images and the background away anew. Returns
 /// whether what columns share has settled.
@@ -26,6 +28,19 @@ pub(super) fn all(fitting: &mut Fitting<'_>) -> bool {
     let enough = known.len() >= FEW;
     places(fitting, &known);
     scene::learn(fitting, enough && fitting.context.model.sampling == Sampling::Point)
+}
+
+/// Smallest number of columns of a fit that is used.
+const FEWEST: usize = 20;
+
+/// Leaves columns at their starts where they are too few to tell what they have in common: what nobody told the fit then
+/// moves it farther than a network that has seen many such images.
+pub(super) fn leave_few(fitting: &mut Fitting<'_>) {
+    if (0..fitting.inside).filter(|i| fitting.is_used(*i)).count() < FEWEST {
+        for reason in &mut fitting.reasons[..fitting.inside] {
+            *reason = reason.or(Some(Reason::Few));
+        }
+    }
 }
 
 /// How well the pixels of columns with a fit determine their parameters, as variances.
@@ -64,24 +79,30 @@ pub(super) fn width_spread(fitting: &mut Fitting<'_>) {
 /// some images they are worse than usual, which a few columns don't tell. Columns at the border, where others outside are guessed, are judged by
 /// themselves, and starts believed to be a little worse.
 fn places(fitting: &mut Fitting<'_>, known: &[(usize, Vec<f64>)]) {
-    let misfit = fitting.context.misfit;
-    let all = known.iter().map(|(i, v)| (*i, 0.5 * misfit * (v[0] + v[1])));
+    let context = &fitting.context;
+    let misfit = |i: usize| context.misfit(&fitting.windows[i]);
+    let all = known.iter().map(|(i, v)| (*i, 0.5 * misfit(*i) * (v[0] + v[1])));
     let (mut inner, mut border): (Vec<_>, Vec<_>) = all.partition(|(i, _)| is_inner(fitting, *i));
     if inner.len() < FEW || border.len() < FEW {
         inner.append(&mut border);
     }
-    let s = START_SPREAD * fitting.context.typical;
+    let s = START_SPREAD * context.typical;
+    let mut weighed = Vec::new();
     for (class, s) in [(inner, s), (border, BORDER * s)] {
         let off = class.iter().flat_map(|&(i, v)| {
             let (column, place) = (&fitting.columns[i], fitting.windows[i].place);
-            let free = |place: Place, off: f64| (off * (1.0 + v / (misfit * place.variance)), v);
+            let free = |place: Place, off: f64| (off * (1.0 + v / (misfit(i) * place.variance)), v);
             place.map(|p| [free(p, column.x - p.x), free(p, column.y - p.y)]).into_iter().flatten()
         });
         let seen = if class.len() < FEW { 0.0 } else { spread(off.collect()).sqrt() };
         let s = seen.max(s);
-        for (i, v) in class {
-            weigh(&mut fitting.windows[i], v, s, misfit);
-        }
+        weighed.extend(class.into_iter().map(|(i, v)| {
+            let least = start_spread(context, &fitting.starts[i], context.typical);
+            (i, v, s.max(least).max(NOISE * v.sqrt()), misfit(i))
+        }));
+    }
+    for (i, v, s, misfit) in weighed {
+        weigh(&mut fitting.windows[i], v, s, misfit);
     }
 }
 
@@ -98,8 +119,7 @@ fn weigh(window: &mut Window, v: f64, s: f64, misfit: f64) {
 
 /// Whether a column's pixels are all there, and those of its neighbours nearly.
 pub(super) fn is_inner(fitting: &Fitting<'_>, index: usize) -> bool {
-    let window = &fitting.windows[index];
-    fitting.context.depth(window.x, window.y) >= window.radius
+    fitting.context.is_inner(&fitting.windows[index])
 }
 
 /// How much values with variances differ beyond these, as a variance: from the median absolute deviation.

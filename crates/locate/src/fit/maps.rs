@@ -108,13 +108,14 @@ impl Fitting<'_> {
         NoiseModel::measure(self.context.image, &maps.residual, &maps.slopes, &used, freedom)
     }
 
-    /// How many times more than independent noise the residual moves a column, as a variance.
+    /// How many times more than independent noise the residual moves a column, as a variance: one whose window is in
+    /// the image, and one at the border, where what stands outside is guessed.
     ///
     /// Noise is independent from pixel to pixel, what a model leaves isn't: with correlations ρ(d) at a distance d the
     /// variance of a place grows by Σ ρ(d) T(d) over all pixels around one, T being the autocorrelation of a Gaussian
     /// column's slope. The correlations are those between pixels of different rows, which rows' displacements
     /// don't make.
-    pub(super) fn misfit(&self, maps: &Maps) -> f64 {
+    pub(super) fn misfit(&self, maps: &Maps) -> [f64; 2] {
         let sigma = self.context.typical;
         let reach = (3.0 * sigma).ceil().min(MOST_REACH) as isize;
         let (height, width) = maps.residual.dim();
@@ -125,13 +126,16 @@ impl Fitting<'_> {
         };
         let every = (height * width / ENOUGH).max(1);
         let bins = reach as usize + 1;
-        let looked: Vec<Vec<[f64; 2]>> = (0..height)
+        let window = self.radius();
+        let looked: Vec<[Vec<[f64; 2]>; 2]> = (0..height)
             .into_par_iter()
             .map(|row| {
-                // Sums of products and their number, by distance.
-                let mut sums = vec![[0.0; 2]; bins];
+                // Sums of products and their number, by distance; of the interior and of the border.
+                let mut of_both = [vec![[0.0; 2]; bins], vec![[0.0; 2]; bins]];
                 for column in (row * 5 % every..width).step_by(every) {
                     let Some(here) = standard((row, column)) else { continue };
+                    let outer = self.context.depth(column as f64, row as f64) < window;
+                    let sums = &mut of_both[usize::from(outer)];
                     sums[0] = [sums[0][0] + here * here, sums[0][1] + 1.0];
                     for (dy, dx, bin) in lags(reach).filter(|(dy, ..)| *dy >= APART) {
                         let at = (row + dy as usize, column.wrapping_add_signed(dx));
@@ -141,23 +145,28 @@ impl Fitting<'_> {
                         }
                     }
                 }
-                sums
+                of_both
             })
             .collect();
-        let covariance = |bin: usize| {
-            let total = |k: usize| looked.iter().map(|sums| sums[bin][k]).sum::<f64>();
+        let covariance = |part: usize, bin: usize| {
+            let total = |k: usize| looked.iter().map(|sums| sums[part][bin][k]).sum::<f64>();
             total(0) / total(1).max(1.0)
         };
-        let correlations: Vec<f64> =
-            (0..bins).map(|bin| covariance(bin) / covariance(0).max(1e-300)).collect();
-        let more: f64 = lags(reach)
-            .map(|(dy, dx, bin)| {
-                let square = (dy * dy + dx * dx) as f64 / (4.0 * sigma * sigma);
-                // As many on the other side.
-                2.0 * correlations[bin.max(APART as usize).min(bins - 1)] * (1.0 - square) * (-square).exp()
-            })
-            .sum();
-        (1.0 + more).max(1.0)
+        let of = |part: usize, unit: f64| {
+            let correlations: Vec<f64> = (0..bins).map(|bin| covariance(part, bin) / unit).collect();
+            let more: f64 = lags(reach)
+                .map(|(dy, dx, bin)| {
+                    let square = (dy * dy + dx * dx) as f64 / (4.0 * sigma * sigma);
+                    // As many on the other side.
+                    2.0 * correlations[bin.max(APART as usize).min(bins - 1)]
+                        * (1.0 - square)
+                        * (-square).exp()
+                })
+                .sum();
+            correlations[0] + more
+        };
+        let inner = of(0, covariance(0, 0).max(1e-300)).max(1.0);
+        [inner, of(1, 1.0).max(inner)]
     }
 
     /// The image without the columns and the backgrounds beneath those nearby; zero farther away.

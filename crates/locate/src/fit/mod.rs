@@ -7,6 +7,7 @@
 
 mod band;
 mod covariance;
+mod doubt;
 mod gaussian;
 mod hidden;
 mod learn;
@@ -105,6 +106,8 @@ pub enum Reason {
     Border,
     /// Its pixels don't determine it.
     Undetermined,
+    /// Too few columns to tell what columns have in common, which the fit needs.
+    Few,
 }
 
 impl Reason {
@@ -116,6 +119,7 @@ impl Reason {
             Self::Width => "fit-width",
             Self::Border => "fit-border",
             Self::Undetermined => "fit-undetermined",
+            Self::Few => "fit-few",
         }
     }
 }

@@ -32,8 +32,9 @@ pub(super) struct Context<'a> {
     pub width_spread: f64,
     /// Variance of a pixel, where all count alike.
     pub variance: f64,
-    /// How many times more than independent noise what is left moves a column, as a variance.
-    pub misfit: f64,
+    /// How many times more than independent noise what is left moves a column, as a variance: one whose window is
+    /// in the image, and one at the border.
+    pub misfit: [f64; 2],
 }
 
 impl Context<'_> {
@@ -100,6 +101,16 @@ impl Context<'_> {
     /// How far a point lies inside the image \[px\]; negative outside.
     pub(super) fn depth(&self, x: f64, y: f64) -> f64 {
         depth(x, y, self.image.dim())
+    }
+
+    /// Whether all pixels of a window are in the image.
+    pub(super) fn is_inner(&self, window: &Window) -> bool {
+        self.depth(window.x, window.y) >= window.radius
+    }
+
+    /// How many times more than independent noise what is left moves the column of a window, as a variance.
+    pub(super) fn misfit(&self, window: &Window) -> f64 {
+        self.misfit[usize::from(!self.is_inner(window))]
     }
 
     /// What a believed precision weighs beside the pixels.

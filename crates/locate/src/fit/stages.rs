@@ -1,7 +1,7 @@
 //! From starts to a fit: the order in which things are learnt.
 
+use super::doubt::Doubt;
 use super::gaussian::{Gaussian, Model};
-use super::maps::Maps;
 use super::noise::{LEAST, NoiseModel};
 use super::patch::Context;
 use super::sweep::Fitting;
@@ -26,6 +26,22 @@ const HIGHEST: f64 = 1.5;
 const SWEEPS: usize = 14;
 
 pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings) -> Fit {
+    let mut fit = settled(image, starts, settings);
+    let trusted = settings.statistics == Statistics::Poisson;
+    let doubt = if trusted { Doubt::of(&fit, settings) } else { Doubt::default() };
+    let mut maps = fit.maps();
+    let posterior = if settings.descan { rows::solve(&mut fit) } else { None };
+    if posterior.is_some() {
+        maps = fit.maps();
+    }
+    if trusted {
+        learn::leave_few(&mut fit);
+    }
+    fit.finish(&maps, posterior, &doubt)
+}
+
+/// All columns where they belong, rows as they are, noise and misfit measured.
+pub(super) fn settled<'a>(image: &'a Array2<f32>, starts: &[Start], settings: &FitSettings) -> Fitting<'a> {
     // Integrated columns are round.
     let shape = match settings.sampling {
         Sampling::Point => settings.shape,
@@ -41,7 +57,7 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
         highest: HIGHEST * range(image),
         width_spread: WIDTH_SPREAD,
         variance: 0.0,
-        misfit: 1.0,
+        misfit: [1.0; 2],
     };
     let trusted = settings.statistics == Statistics::Poisson;
     let beyond = outside::beyond(starts, image.dim());
@@ -61,12 +77,8 @@ pub(super) fn run(image: &Array2<f32>, starts: &[Start], settings: &FitSettings)
     fit.freeze();
     fit.sweep(3, None);
     fit.renew();
-    let mut maps = fit.measure(settings.noise);
-    let posterior = if settings.descan { rows::solve(&mut fit) } else { None };
-    if posterior.is_some() {
-        maps = fit.maps();
-    }
-    fit.finish(&maps, posterior)
+    fit.measure(settings.noise);
+    fit
 }
 
 /// The difference of an image's largest and smallest value.
@@ -121,12 +133,11 @@ impl Fitting<'_> {
 
     /// Measures the noise, as far as it isn't `given`, and the misfit. How far rows are displaced nobody is told: that
     /// is measured in any case.
-    fn measure(&mut self, given: Option<NoiseModel>) -> Maps {
+    fn measure(&mut self, given: Option<NoiseModel>) {
         let maps = self.maps();
         let seen = self.noise_in(&maps);
         self.context.noise = given.map_or(seen, |given| NoiseModel { jitter_px: seen.jitter_px, ..given });
         self.context.misfit = self.misfit(&maps);
-        maps
     }
 
     /// The same columns in windows of the width that they turned out to have, together with those outside the image
@@ -137,7 +148,7 @@ impl Fitting<'_> {
             self.starts[..self.inside].iter().map(|start| Start { sigma: typical, ..*start }).collect();
         let now = |i: usize| {
             let (start, column) = (reported[i], &self.columns[i]);
-            if self.is_used(i) { Start { x: column.x, y: column.y, ..start } } else { start }
+            if self.is_used(i) || self.gone[i] { Start { x: column.x, y: column.y, ..start } } else { start }
         };
         let places: Vec<Start> = (0..self.inside).map(now).collect();
         let mut silent = outside::beyond(&places, self.context.image.dim());
@@ -152,6 +163,7 @@ impl Fitting<'_> {
         let old = self.columns[..self.inside].iter().zip(&self.windows).zip(&self.reasons);
         for (index, ((column, window), reason)) in old.enumerate() {
             (next.columns[index], next.reasons[index]) = (*column, *reason);
+            next.gone[index] = self.gone[index];
             next.windows[index].place = window.place;
         }
         let again = next.columns[self.inside + expected..].iter_mut();
@@ -166,6 +178,7 @@ impl Fitting<'_> {
         for index in 0..self.inside {
             if self.reasons[index].is_some_and(|reason| reason != Reason::Undetermined) {
                 self.reasons[index] = None;
+                self.gone[index] = false;
             }
         }
     }

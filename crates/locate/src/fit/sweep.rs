@@ -1,5 +1,6 @@
 //! All columns of an image, one after the other until none moves.
 
+use super::doubt::Doubt;
 use super::gaussian::{Gaussian, REACH};
 use super::maps::Maps;
 use super::outside::Silent;
@@ -26,6 +27,10 @@ const HEIGHT_SPREAD: f64 = 0.2;
 /// Standard deviation of a start along x and y, in widths: that of the shipped network on the samples it
 /// is evaluated on, at 20 dB.
 pub(super) const START_SPREAD: f64 = 0.05;
+/// Starts nearer to the border than this, in widths, may be the edges of columns outside: their standard deviation.
+const EDGE: (f64, f64) = (0.25, 0.5);
+/// Columns whose centre is farther outside the image than this are not in it \[px\].
+const GONE_PX: f64 = 0.5;
 /// The height of one that is like none is that of the columns around, to this part, if it is outside the image.
 const AROUND_SPREAD: f64 = 0.4;
 /// A column that moves less than this in a sweep \[px\] has settled.
@@ -53,6 +58,8 @@ pub(super) struct Fitting<'a> {
     /// Columns near enough to matter.
     pub(super) near: Vec<Vec<usize>>,
     pub(super) reasons: Vec<Option<Reason>>,
+    /// Columns that turned out to lie outside the image: fitted along as those that aren't reported.
+    pub(super) gone: Vec<bool>,
     active: Vec<bool>,
     /// Distance to the nearest other start.
     apart: Vec<f64>,
@@ -99,7 +106,9 @@ impl<'a> Fitting<'a> {
                 },
                 crowded: *apart < CROWDED * typical || i >= inside,
                 place: (trusted || i >= inside).then(|| {
-                    let spread = i.checked_sub(inside).map_or(START_SPREAD * typical, |k| silent[k].spread);
+                    let spread = i
+                        .checked_sub(inside)
+                        .map_or(start_spread(&context, s, typical), |k| silent[k].spread);
                     Place { x: s.x, y: s.y, variance: spread * spread, gain: 0.0 }
                 }),
                 height: None,
@@ -124,6 +133,7 @@ impl<'a> Fitting<'a> {
             windows,
             near,
             reasons: vec![None; count],
+            gone: vec![false; count],
             active: vec![true; count],
             apart,
             halo: (reach.ceil() as usize + 4).max(8),
@@ -167,7 +177,10 @@ impl<'a> Fitting<'a> {
                 for (index, column, by) in self.tiles(colour, steps) {
                     match by {
                         Some(by) => (self.columns[index], moved[index]) = (column, by),
-                        None if index >= self.inside => {}
+                        // Its feet alone reach in: as high as it should be.
+                        None if index >= self.inside => {
+                            self.columns[index].height = self.windows[index].height.map_or(0.0, |h| h[0]);
+                        }
                         None => self.reasons[index] = Some(Reason::Undetermined),
                     }
                 }
@@ -232,7 +245,7 @@ impl<'a> Fitting<'a> {
                     .iter()
                     .map(|&index| {
                         let (mut column, window) = (this.columns[index], &this.windows[index]);
-                        let fixed = this.reasons[index].is_some();
+                        let fixed = this.reasons[index].is_some() && !this.gone[index];
                         let steps = if fixed { 0 } else { steps };
                         let moved = patch.refine(&this.context, &mut column, window, steps, &mut pixels);
                         (index, column, moved)
@@ -256,6 +269,10 @@ impl<'a> Fitting<'a> {
         for index in 0..self.inside {
             let Some(reason) = self.reasons[index].or_else(|| self.fault(index)) else { continue };
             self.reasons[index] = Some(reason);
+            self.gone[index] = reason == Reason::Border && self.is_outside(index);
+            if self.gone[index] {
+                continue;
+            }
             let start = &self.starts[index];
             let plane = self.columns[index].plane;
             self.columns[index] =
@@ -272,15 +289,18 @@ impl<'a> Fitting<'a> {
         self.reasons[index].is_none() && index < self.inside
     }
 
+    fn is_outside(&self, index: usize) -> bool {
+        self.context.depth(self.columns[index].x, self.columns[index].y) < -GONE_PX
+    }
+
     fn fault(&self, index: usize) -> Option<Reason> {
         let (column, window) = (&self.columns[index], &self.windows[index]);
         let moved = (column.x - window.x).hypot(column.y - window.y);
         let (large, small, _) = column.axes();
         let [top, bottom, left, right] = self.context.box_around(window.x, window.y, window.radius);
         let seen = ((bottom - top) * (right - left)) as f64;
-        let edge = self.context.depth(column.x, column.y) < -0.5;
         let cut = window.place.is_none() && seen < (1.0 - OUTSIDE) * (2.0 * window.radius).powi(2);
-        if edge || cut {
+        if self.is_outside(index) || cut {
             Some(Reason::Border)
         } else if column.height <= 0.0 || !column.height.is_finite() {
             Some(Reason::Negative)
@@ -332,7 +352,12 @@ impl<'a> Fitting<'a> {
         self.settle(sweeps);
     }
 
-    pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>) -> Fit {
+    /// Radius of a typical column's window \[px\].
+    pub(super) fn radius(&self) -> f64 {
+        (WINDOW * self.context.typical).max(LEAST_WINDOW_PX)
+    }
+
+    pub(super) fn finish(self, maps: &Maps, posterior: Option<Posterior>, doubt: &Doubt) -> Fit {
         let jitter = if posterior.is_some() { [0.0; 2] } else { self.context.noise.jitter_px };
         let columns = (0..self.inside)
             .into_par_iter()
@@ -342,7 +367,9 @@ impl<'a> Fitting<'a> {
                 let used = reason.is_none();
                 let alone = if used { covariance::of(&self, index, &maps.slopes, jitter) } else { None };
                 let of_rows = posterior.as_ref().map_or([0.0; 3], |p| p.covariance(index));
-                let covariance = alone.map(|c| [c[0] + of_rows[0], c[1] + of_rows[1], c[2] + of_rows[2]]);
+                let [x, y] = doubt.at(column.x, column.y, self.context.image.dim(), self.radius());
+                let covariance =
+                    alone.map(|c| [c[0] + of_rows[0] + x, c[1] + of_rows[1], c[2] + of_rows[2] + y]);
                 let reason = reason.or(if covariance.is_none() { Some(Reason::Undetermined) } else { None });
                 let (large, small, angle) = column.axes();
                 let window = &self.windows[index];
@@ -360,6 +387,12 @@ impl<'a> Fitting<'a> {
             .collect();
         Fit { columns, noise: self.context.noise, rows: posterior.map(|_| self.context.rows) }
     }
+}
+
+/// How far from its column a start is believed to be, before anything is learnt.
+pub(super) fn start_spread(context: &Context<'_>, start: &Start, typical: f64) -> f64 {
+    let edge = context.depth(start.x, start.y) < EDGE.0 * typical;
+    typical * if edge { EDGE.1 } else { START_SPREAD }
 }
 
 /// Whether something within `reach` of `y` may lie in some rows, though those are displaced a little.
