@@ -1,4 +1,4 @@
-//! Makes the pictures of docs/desktop.md, without a screen:
+//! Makes pictures of the window for the manual, without a screen:
 //!
 //! ```sh
 //! cargo run --release -p adatom-desktop --example pictures -- examples/srtio3.tif docs
@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use adatom::Localiser;
-use adatom_desktop::{App, Command, Folders, Layout, Raster};
+use adatom_desktop::{App, Command, Folders, Layout, Look, Raster};
 use egui::accesskit::Role;
 use egui::{Color32, Theme, vec2};
 use egui_kittest::kittest::Queryable;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// Points of a picture.
 const SIZE: egui::Vec2 = vec2(1200.0, 750.0);
+
+/// Points around the window.
+const MARGIN: f32 = 8.0;
 
 /// Draws with the processor.
 struct Drawing(Arc<Mutex<Raster>>);
@@ -99,7 +102,10 @@ impl Window {
         let output = self.harness.output().clone();
         let triangles = self.harness.ctx.tessellate(output.shapes, self.scale);
         let size = [SIZE.x, SIZE.y].map(|side| (side * self.scale) as usize);
-        let picture = self.raster.lock().unwrap().draw(&triangles, size, self.scale, Color32::BLACK);
+        let whole = self.raster.lock().unwrap().draw(&triangles, size, self.scale, Color32::BLACK);
+        // Without the margin that the test harness has around the window.
+        let margin = (MARGIN * self.scale) as usize;
+        let picture = whole.region_by_pixels([margin; 2], size.map(|side| side - 2 * margin));
         std::fs::write(file, adatom_desktop::encode_png(&picture, None).unwrap()).unwrap();
         println!("{}", file.display());
     }
@@ -135,6 +141,7 @@ fn main() {
     window.draw(&folder.join("desktop-split.png"));
 
     let mut window = Window::open(&image, &own, Theme::Light, 1.0);
+    window.ask(Command::Look(Look::Light));
     window.press("Find columns");
     window.ask(Command::Spectrum);
     window.ask(Command::Lattice);

@@ -34,7 +34,7 @@ pub use document::{Document, Found, Picture};
 pub use edit::{Edit, EditedColumn, History, Origin};
 pub use export::{Export, Figure, FigureImage, encode_png};
 pub use jobs::{Event, Jobs, Kind, Monitor};
-pub use preferences::{Folders, Preferences};
+pub use preferences::{Folders, Look, Preferences};
 pub use raster::Raster;
 pub use session::{SessionError, is_session, load, save};
 pub use settings::RunSettings;

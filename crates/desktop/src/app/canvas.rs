@@ -420,7 +420,7 @@ impl App {
             }
             Tool::Select | Tool::Move | Tool::Lasso | Tool::Add => match at {
                 Some(index) if shift && self.selection.remove(&index) => {}
-                Some(index) if shift => drop(self.selection.insert(index)),
+                Some(index) if shift => self.selection.extend([index]),
                 Some(index) => {
                     self.selection = [index].into();
                     self.tab = super::Tab::Columns;

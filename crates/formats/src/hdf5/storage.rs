@@ -143,6 +143,10 @@ impl Blocks for Stored {
         }
     }
 
+    fn available(&self) -> u64 {
+        self.input.len()
+    }
+
     fn block(&self, index: &[usize]) -> Result<Option<Vec<u8>>> {
         let length =
             bytes(&self.block, self.size).ok_or_else(|| ReadError::damaged("its blocks are too large"))?;

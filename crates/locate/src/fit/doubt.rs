@@ -78,9 +78,8 @@ impl Doubt {
         let mut classes = off.map(|axes| axes.map(variance));
         // Classes that too few tell of are as the next one inwards.
         for class in (0..2).rev() {
-            for axis in 0..2 {
-                classes[class][axis] = classes[class][axis].or(classes[class + 1][axis]);
-            }
+            let inwards = classes[class + 1];
+            classes[class].iter_mut().zip(inwards).for_each(|(own, inner)| *own = own.or(inner));
         }
         let mut classes = classes.map(|axes| axes.map(|variance| variance.unwrap_or(0.0)));
         // Away from borders both fits are wrong, the whole's not more than the part's; at a border the part's alone.
