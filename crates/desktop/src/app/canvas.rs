@@ -3,14 +3,14 @@
 use super::{App, Command, Drag, Layout, Tool};
 use crate::document::Picture;
 use crate::edit::{Edit, Place};
-use crate::markers::{self, SELECTED};
+use crate::markers::{self, Marks, SELECTED};
 use crate::scene::{ScaleBar, outlined};
 use crate::tiles::Shown;
 use crate::view::View;
 use adatom_formats::PixelSize;
 use egui::{
-    Align2, Color32, CursorIcon, Frame, PointerButton, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CursorIcon, Frame, Painter, PointerButton, Pos2, Rect, Response, Role, Sense, Shape,
+    Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
 /// How near to a column one must point \[points\].
@@ -131,7 +131,7 @@ impl App {
         }
         match shown {
             Shown::Spectrum => self.paint_spots(&painter, whole, &view),
-            Shown::Picture(_) => self.paint_columns(&painter, whole, &view, rect),
+            Shown::Picture(_) => self.paint_columns(&painter, number, whole, &view, rect),
         }
         if self.layout != Layout::Single {
             let (place, align) = match number {
@@ -148,7 +148,7 @@ impl App {
         }
     }
 
-    fn paint_columns(&mut self, painter: &egui::Painter, pane: Rect, view: &View, seen: Rect) {
+    fn paint_columns(&mut self, painter: &Painter, number: usize, pane: Rect, view: &View, seen: Rect) {
         let Some(document) = &self.document else { return };
         let columns = std::sync::Arc::clone(document.columns());
         let radius = markers::radius(document.spacing_px(), view);
@@ -160,7 +160,8 @@ impl App {
         } else if self.show_columns {
             let colours = self.coloured.as_ref().map_or(&[][..], |coloured| &coloured.colours);
             let colour = |index: usize| colours.get(index).copied().unwrap_or(markers::FOUND);
-            let mesh = self.rings.mesh(painter.ctx(), pane, view, &columns, radius, colour);
+            let marks = Marks { pane, seen, view, columns: &columns, radius, colour };
+            let mesh = self.rings.mesh(painter.ctx(), number, &marks);
             painter.add(Shape::mesh(mesh));
             for index in &self.selection {
                 let Some(column) = columns.get(*index) else { continue };
@@ -201,7 +202,7 @@ impl App {
     }
 
     /// The lattice's vectors: those being clicked, or those that were found.
-    fn paint_vectors(&self, painter: &egui::Painter, pane: Rect, view: &View) {
+    fn paint_vectors(&self, painter: &Painter, pane: Rect, view: &View) {
         let Some(document) = &self.document else { return };
         let unit = document.pixel_size.unwrap_or(PixelSize { x_angstrom: 1.0, y_angstrom: 1.0 });
         let arrows: Vec<(Place, Place, &str)> = match (&self.vectors[..], &self.lattice) {
@@ -227,7 +228,7 @@ impl App {
         }
     }
 
-    fn paint_spots(&self, painter: &egui::Painter, pane: Rect, view: &View) {
+    fn paint_spots(&self, painter: &Painter, pane: Rect, view: &View) {
         let Some((spectrum, _)) = &self.spectrum else { return };
         let unit = if spectrum.calibrated { ("1/Å", "Å") } else { ("1/px", "px") };
         for spot in &self.spots {

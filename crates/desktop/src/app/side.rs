@@ -100,9 +100,11 @@ impl App {
     fn find_settings(&mut self, ui: &mut Ui) {
         let busy = self.jobs.running(Kind::Run).is_some();
         let words = RichText::new("Find columns").strong().color(egui::Color32::WHITE);
-        let button = Button::new(words).fill(crate::theme::ACCENT).min_size(vec2(ui.available_width(), 32.0));
+        let button = Button::new(words).fill(crate::theme::ACCENT);
+        let size = vec2(ui.available_width(), 32.0);
         let help = "Runs the network: restores the image and locates every column";
-        if ui.add_enabled(!busy, button).on_hover_text(help).clicked() {
+        let find = ui.add_enabled_ui(!busy, |ui| ui.add_sized(size, button).on_hover_text(help).clicked());
+        if find.inner {
             self.queue.push(Command::Find);
         }
         let Some(document) = &mut self.document else { return };
