@@ -30,6 +30,8 @@ def _pixel_size(given: Any) -> PixelSize | None:
 
 
 def atom_lattice(result: "LocatedColumns", sites: bool) -> Any:
+    # First: its modules import each other in a circle that only holds from here.
+    import atomap.api  # noqa: F401
     from atomap.atom_lattice import Atom_Lattice
     from atomap.sublattice import Sublattice
 

@@ -66,7 +66,7 @@ def test_columns_become_atomap_lattices_and_come_back(crystal_image):
     assert lattice.pixel_size == pytest.approx(0.018)
     for given in (lattice, lattice.sublattice_list[0]):
         again = adatom.locate(given)
-        assert np.array_equal(again.table["x_angstrom"], pytest.approx(result.table["x_angstrom"]))
+        assert np.allclose(again.table["x_angstrom"], result.table["x_angstrom"], rtol=1e-6)
     two = result.to_atomap(sites=True)
     brightness = [s.image[tuple(np.round(np.asarray(s.atom_positions)).astype(int).T[::-1])].mean() for s in two.sublattice_list]
     assert len(brightness) == 2 and brightness[0] > brightness[1]

@@ -1,5 +1,7 @@
 """The napari plugin, without a screen."""
 
+import time
+
 import adatom
 import numpy as np
 import pytest
@@ -52,6 +54,8 @@ def finish(widget, seconds=60):
     clock = QElapsedTimer()
     clock.start()
     while not widget.button.isEnabled():
+        # Seldom: every call costs a reference to None under Python 3.11 (PySide).
+        time.sleep(0.05)
         QCoreApplication.processEvents()
         assert clock.elapsed() < 1000 * seconds
 

@@ -150,6 +150,7 @@ impl App {
         let columns = std::sync::Arc::clone(document.columns());
         let height = ui.spacing().interact_size.y - 4.0;
         let mut chosen = None;
+        ui.weak("number, x and y (px), score");
         ScrollArea::vertical().auto_shrink(false).show_rows(ui, height, columns.len(), |ui, range| {
             for index in range {
                 let column = &columns[index].column;
