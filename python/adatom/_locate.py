@@ -193,7 +193,7 @@ def restore(
         names = list(model.card["network"]["tasks"])
     else:
         names = [tasks] if isinstance(tasks, str) else list(tasks)
-    told = json.dumps(scale if isinstance(scale, str) else float(scale))
-    maps, _ = _adatom.restore(model._native, chosen.data, chosen.name, chosen.pixel_size, told, names, listen(progress))
+    told = json.dumps({"scale": scale if isinstance(scale, str) else float(scale), "tasks": names})
+    maps, _ = _adatom.restore(model._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
     restored = {name: _hyperspy.like(image, maps[name], name) for name in names}
     return restored[tasks] if isinstance(tasks, str) else restored

@@ -116,21 +116,29 @@ pub fn locate<'py>(
     Ok((table(py, rows)?, maps(py, located.maps)?, rest.to_string()))
 }
 
+/// What of an image is restored, as JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restoring {
+    scale: Value,
+    tasks: Vec<String>,
+}
+
 /// Restores an image: the maps of some tasks, and the scale and warnings as JSON.
 #[pyfunction]
-#[pyo3(signature = (model, image, name, pixel, scale, tasks, progress))]
+#[pyo3(signature = (model, image, name, pixel, restoring, progress))]
 pub fn restore<'py>(
     py: Python<'py>,
     model: &Model,
     image: PyReadonlyArray2<'py, f32>,
     name: PathBuf,
     pixel: Sides,
-    scale: &str,
-    tasks: Vec<String>,
+    restoring: &str,
     progress: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<(Bound<'py, PyDict>, String)> {
-    let scale = self::scale(&serde_json::from_str(scale).map_err(|error| wrong(error.to_string()))?)?;
-    let tasks = tasks.iter().map(|name| task(name)).collect::<PyResult<Vec<_>>>()?;
+    let restoring: Restoring = serde_json::from_str(restoring).map_err(|error| wrong(error.to_string()))?;
+    let scale = scale(&restoring.scale)?;
+    let tasks = restoring.tasks.iter().map(|name| task(name)).collect::<PyResult<Vec<_>>>()?;
     let pixel = pixel_size(pixel)?;
     let image = usable(py, &image, name)?;
     let restored = run(py, progress, |caller| {
