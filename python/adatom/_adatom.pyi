@@ -7,7 +7,29 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__: list[str]
+__all__ = [
+    "AnalysisError",
+    "FormatError",
+    "Generator",
+    "Library",
+    "Model",
+    "Stream",
+    "__version__",
+    "adapt",
+    "analyse",
+    "bound",
+    "describe",
+    "locate",
+    "material_names",
+    "parse_pixel_size",
+    "precision",
+    "read_image",
+    "recipe_names",
+    "restore",
+    "set_threads",
+    "threads",
+    "train",
+]
 __version__: str
 
 _Path: TypeAlias = str | os.PathLike[str]
