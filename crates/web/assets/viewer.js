@@ -12,7 +12,7 @@
     const [label, low, high] = text.split(":");
     return [label, [Number(low), Number(high)]];
   }));
-  const width = still.width, height = still.height;
+  const width = Number(still.getAttribute("width")), height = Number(still.getAttribute("height"));
 
   // Colour maps by a few colours between which it is linear.
   const MAPS = {

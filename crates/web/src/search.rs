@@ -262,7 +262,6 @@ fn by_option(column: &Column, tables: &[[u32; TABLES]]) -> Vec<usize> {
 
 fn named(facet: Facet, column: &Column, counts: &[usize], totals: &[usize]) -> Choices {
     let choice = |(value, count): (String, &usize)| Choice { value, count: *count };
-    let mut bounds = None;
     let choices = match &column.options {
         Options::Words(words) => {
             let mut all: Vec<(Choice, usize)> =
@@ -271,17 +270,13 @@ fn named(facet: Facet, column: &Column, counts: &[usize], totals: &[usize]) -> C
             all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.value.cmp(&b.0.value)));
             all.into_iter().map(|(choice, _)| choice).collect()
         }
-        Options::Numbers(numbers) => {
-            bounds = numbers.first().copied().zip(numbers.last().copied());
-            numbers.iter().map(f32::to_string).zip(counts).map(choice).collect()
-        }
+        Options::Numbers(numbers) => numbers.iter().map(f32::to_string).zip(counts).map(choice).collect(),
         Options::Bins(edges) => {
-            bounds = edges.first().copied().zip(edges.last().copied());
             let bins = edges.windows(2).map(|edge| format!("{}..<{}", edge[0], edge[1]));
             bins.zip(counts).map(choice).collect()
         }
     };
-    Choices { facet, choices, binned: matches!(column.options, Options::Bins(_)), bounds }
+    Choices { facet, choices, binned: matches!(column.options, Options::Bins(_)), bounds: column.bounds }
 }
 
 /// A search in FTS5's language: every word of the text as the beginning of a word. `None` without a word.

@@ -304,7 +304,7 @@ fn wanted(site: &Site, query: Option<&str>) -> Result<Wanted, Problem> {
     labels.dedup();
     let places = site.index().select(&query)?.places();
     if places.is_empty() {
-        return Err(Problem::not_found("Nothing is selected; ask for less."));
+        return Err(Problem::not_found("No sample matches, so there is nothing to download."));
     }
     let address = Query { order: Default::default(), ..query }.address();
     Ok(Wanted { places, labels, address })

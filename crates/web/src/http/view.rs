@@ -32,12 +32,7 @@ pub(crate) fn card(site: &Site, at: usize, query: &str) -> Card {
     let title = format!("{} {}", word(Facet::Material), word(Facet::Zone)).trim().to_owned();
     let number =
         |facet: Facet, unit: &str| index.number(facet, at).map(|value| format!("{}{unit}", short(value)));
-    let parts = [
-        number(Facet::Field, " Å"),
-        number(Facet::Rotation, "°").filter(|text| text != "0°"),
-        number(Facet::Energy, " kV"),
-        number(Facet::Psnr, " dB"),
-    ];
+    let parts = [number(Facet::Field, " Å"), number(Facet::Energy, " kV"), number(Facet::Psnr, " dB")];
     let mut line = parts.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     if line.is_empty() {
         line = number(Facet::Columns, " columns").unwrap_or_default();
@@ -177,6 +172,8 @@ fn facet(query: &Query, choices: &Choices, open: bool) -> FacetView {
             count: grouped(choice.count),
             checked: query.has(facet, &choice.value),
         }));
+        // What would find nothing comes last.
+        options.sort_by_key(|option| option.count == "0" && !option.checked);
         // What somebody asked for by hand must not get lost.
         let known = |value: &str| choices.choices.iter().any(|choice| choice.value == value);
         let strange = query.values().into_iter().filter(|(of, value)| *of == facet && !known(value));
@@ -192,7 +189,11 @@ fn facet(query: &Query, choices: &Choices, open: bool) -> FacetView {
         }));
     }
     let side = |value: f32| if value.is_finite() { value.to_string() } else { String::new() };
-    let (low, high) = choices.bounds.map_or_else(Default::default, |(low, high)| (side(low), side(high)));
+    let edge = |choice: Option<&crate::Choice>, at: fn(Range) -> f32| {
+        choice.and_then(|choice| Range::parse(&choice.value)).map_or(String::new(), |bin| side(at(bin)))
+    };
+    let low = edge(choices.choices.first(), |bin| bin.low);
+    let high = edge(choices.choices.last(), |bin| bin.high);
     let shown = ranges.first().copied().filter(|range| choices.binned && !range.below);
     FacetView {
         key: facet.key(),

@@ -42,6 +42,8 @@ pub(crate) struct Column {
     pub options: Options,
     /// Of a facet of numbers.
     pub numbers: Vec<f32>,
+    /// The smallest and the largest of them.
+    pub bounds: Option<(f32, f32)>,
 }
 
 /// What can be chosen.
@@ -293,7 +295,7 @@ impl Reader<'_> {
             parts.into_iter().filter_map(option).map(|at| at as u16).collect()
         };
         let stands_for = std::iter::once(Vec::new()).chain(values.iter().map(stands_for)).collect();
-        Ok(Column { codes, stands_for, options: Options::Words(options), numbers: Vec::new() })
+        Ok(Column { codes, stands_for, options: Options::Words(options), numbers: Vec::new(), bounds: None })
     }
 }
 
@@ -335,7 +337,8 @@ fn numbers(numbers: Vec<f32>) -> Column {
     };
     let stands_for =
         std::iter::once(Vec::new()).chain((0..options.len()).map(|at| vec![at as u16])).collect();
-    Column { codes, stands_for, options, numbers }
+    let bounds = (low <= high).then_some((low, high));
+    Column { codes, stands_for, options, numbers, bounds }
 }
 
 /// Round numbers from below `low` to above `high`.
