@@ -109,6 +109,8 @@
     plane.style.width = width + "px";
     plane.style.height = height + "px";
     plane.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
+    // A pixel of the screen, in those of the image.
+    spots.style.setProperty("--thin", `${1 / zoom}px`);
     byId("zoom-level").textContent = `${Math.round(zoom * 100)} %`;
     viewer.dataset.zoom = zoom.toFixed(3);
   }

@@ -316,7 +316,7 @@ pub(crate) fn spots(record: &Record) -> Vec<Spot> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let radius = format!("{:.2}", (record.radius_px * 0.35).clamp(1.0, 4.0));
+    let radius = format!("{:.2}", (record.radius_px * 0.5).clamp(1.5, 6.0));
     let spot = |class, x: f64, y: f64, title: String| Spot {
         class,
         x: format!("{x:.2}"),
