@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub const MAX_QUERY: usize = 8192;
 /// Length of a search text at most \[characters\].
 pub const MAX_TEXT: usize = 200;
+/// Length of a facet's word at most \[characters\].
+pub const MAX_WORD: usize = 100;
 /// Values and ranges of one facet at most.
 pub const MAX_VALUES: usize = 64;
 
@@ -209,12 +211,19 @@ impl Query {
     pub(crate) fn take(parameters: &mut Parameters) -> Result<Self, Refused> {
         let mut query = Self::default();
         let mut left = Parameters::new();
+        let mut counts = BTreeMap::new();
         for (key, value) in parameters.drain(..) {
             if key == "q" {
                 query.text = text(&value)?;
             } else if key == "sort" {
                 query.order = order(&value)?;
             } else if let Some(facet) = Facet::from_key(&key) {
+                let count = counts.entry(facet).or_insert(0);
+                *count += 1;
+                if *count > MAX_VALUES {
+                    let message = format!("more than {MAX_VALUES} values; give fewer, or a range");
+                    return Err(Refused::new(facet.key(), message));
+                }
                 // An empty field of a form asks for nothing.
                 if !value.is_empty() {
                     query.add(facet, &value)?;
@@ -237,19 +246,18 @@ impl Query {
     }
 
     fn add(&mut self, facet: Facet, value: &str) -> Result<(), Refused> {
-        let full = || {
-            let message = format!("more than {MAX_VALUES} values; give fewer, or a range");
-            Refused::new(facet.key(), message)
-        };
         match facet.kind() {
             Kind::Words => {
+                if value.chars().count() > MAX_WORD {
+                    return Err(Refused::new(
+                        facet.key(),
+                        format!("longer than the {MAX_WORD} characters that any has"),
+                    ));
+                }
                 let filter = self.filters.entry(facet).or_insert_with(|| Filter::Words(Vec::new()));
                 if let Filter::Words(words) = filter
                     && !words.iter().any(|word| word == value)
                 {
-                    if words.len() == MAX_VALUES {
-                        return Err(full());
-                    }
                     words.push(value.to_owned());
                 }
             }
@@ -262,9 +270,6 @@ impl Query {
                 if let Filter::Ranges(ranges) = filter
                     && !ranges.contains(&range)
                 {
-                    if ranges.len() == MAX_VALUES {
-                        return Err(full());
-                    }
                     ranges.push(range);
                 }
             }

@@ -185,7 +185,7 @@ fn limits_are_kept_and_named() {
     }
     let long = server.get(&format!("/api/v1/samples?q={}", "x".repeat(201)));
     assert_eq!((long.status, long.json()["parameter"].as_str()), (400, Some("q")));
-    assert_eq!(server.get(&format!("/api/v1/samples?q={}", "x".repeat(9000))).status, 414);
+    assert_eq!(server.get(&format!("/api/v1/samples?q={}", "x".repeat(9000))).json()["parameter"], "query");
     assert_eq!(server.get("/compare?id=1&id=2&id=3&id=4&id=5").status, 400);
     assert_eq!(server.get("/samples?page=100").status, 404);
     for id in ["0", "49", "99999999999999999999", "-1", "five", "5.0", "%00", "1%2f2"] {

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,11 +21,14 @@ pub(crate) struct Guard {
     waiting: bool,
     /// Whether the client has sent something and got nothing since.
     unanswered: bool,
+    /// Whether what it has sent was a whole request.
+    heard: Arc<AtomicBool>,
 }
 
 impl Guard {
-    pub fn new(stream: TcpStream, stall: Duration) -> Self {
-        Self { stream, stall, timer: Box::pin(sleep(stall)), waiting: false, unanswered: false }
+    /// `heard` is set by whoever gets the requests.
+    pub fn new(stream: TcpStream, stall: Duration, heard: Arc<AtomicBool>) -> Self {
+        Self { stream, stall, timer: Box::pin(sleep(stall)), waiting: false, unanswered: false, heard }
     }
 
     /// What a write came to, an error if it has waited for too long.
@@ -31,6 +36,7 @@ impl Guard {
         if written.is_ready() {
             self.waiting = false;
             self.unanswered = false;
+            self.heard.store(false, Ordering::Relaxed);
             return written;
         }
         if !self.waiting {
@@ -93,7 +99,7 @@ impl AsyncWrite for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.unanswered {
+        if self.unanswered && !self.heard.load(Ordering::Relaxed) {
             // Whoever is gone needs no answer.
             let _ = self.stream.try_write(TOO_SLOW);
         }

@@ -2,7 +2,7 @@
 
 use super::limits::MAX_PAGE;
 use super::picture::SIDES;
-use crate::query::{MAX_TEXT, MAX_VALUES, Order, Sort};
+use crate::query::{MAX_TEXT, MAX_VALUES, MAX_WORD, Order, Sort};
 use crate::{Facet, Kind};
 use adatom_archive::Label;
 use serde_json::{Map, Value, json};
@@ -43,12 +43,11 @@ fn operations() -> Vec<(&'static str, Value)> {
         parameter(
             "v",
             "The library's version; with the right one the answer is kept for ever.",
-            json!({ "type": "string", "maxLength": 64 }),
+            json!({ "type": "string" }),
         )
     };
     let labels = || {
-        let schema =
-            json!({ "type": "array", "items": { "type": "string", "enum": label_names() }, "maxItems": 14 });
+        let schema = json!({ "type": "array", "items": { "type": "string", "enum": label_names() }, });
         parameter("label", "Labels; all if there is none.", schema)
     };
     let order = || {
@@ -255,15 +254,15 @@ fn facet_parameters() -> Vec<Value> {
         let unit = if facet.unit().is_empty() { String::new() } else { format!(" [{}]", facet.unit()) };
         let (what, item) = match facet.kind() {
             Kind::Words if facet == Facet::Elements => {
-                ("; all of several", json!({ "type": "string", "maxLength": 40 }))
+                ("; all of several", json!({ "type": "string", "maxLength": MAX_WORD }))
             }
-            Kind::Words => ("; any of several", json!({ "type": "string", "maxLength": 40 })),
+            Kind::Words => ("; any of several", json!({ "type": "string", "maxLength": MAX_WORD })),
             Kind::Numbers => (
                 ": 20, 15..25, 15.., ..25, or 15..<20 without 20; any of several",
                 json!({ "type": "string", "pattern": RANGES }),
             ),
         };
-        let schema = json!({ "type": "array", "items": item, "maxItems": MAX_VALUES.min(16) });
+        let schema = json!({ "type": "array", "items": item, "maxItems": MAX_VALUES });
         list.push(parameter(facet.key(), &format!("{}{unit}{what}.", facet.title()), schema));
     }
     list

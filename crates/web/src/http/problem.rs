@@ -75,9 +75,6 @@ impl IntoResponse for Problem {
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        if refused.parameter == "query" {
-            return Self { status: StatusCode::URI_TOO_LONG, ..Self::bad("query", refused.message) };
-        }
         Self::bad(&refused.parameter, refused.message)
     }
 }

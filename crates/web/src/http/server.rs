@@ -15,6 +15,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -83,9 +84,12 @@ impl Server {
             builder.timer(TokioTimer::new()).header_read_timeout(limits.header);
             builder.max_buf_size(MAX_HEAD).half_close(true);
             let router: Router = router.clone();
-            let service =
-                service_fn(move |request: Request<Incoming>| router.clone().call(request.map(Body::new)));
-            let io = TokioIo::new(Guard::new(stream, limits.stall));
+            let heard = Arc::new(AtomicBool::new(false));
+            let io = TokioIo::new(Guard::new(stream, limits.stall, Arc::clone(&heard)));
+            let service = service_fn(move |request: Request<Incoming>| {
+                heard.store(true, Ordering::Relaxed);
+                router.clone().call(request.map(Body::new))
+            });
             let connection = graceful.watch(builder.serve_connection(io, service));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
