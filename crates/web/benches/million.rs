@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p adatom-web --bench million`; ADATOM_SAMPLES sets another number.
 
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
 use adatom_web::{Builder, Entry, Facet, Index, Query, Stamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

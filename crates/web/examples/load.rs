@@ -2,6 +2,8 @@
 //! a connection of its own, with a pause after every page; then ten archives of 2,000 samples come at once. Prints
 //! quantiles, errors and the server's memory. Only for servers on this machine.
 
+#![allow(clippy::print_stdout)]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;

@@ -3,6 +3,7 @@
 use crate::{Facet, Kind};
 use form_urlencoded::Serializer;
 use std::collections::BTreeMap;
+use thiserror::Error;
 
 /// Length of an address's query at most \[bytes\].
 pub const MAX_QUERY: usize = 8192;
@@ -70,7 +71,8 @@ pub struct Order {
 }
 
 /// A parameter that can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{parameter}: {message}")]
 pub struct Refused {
     /// Its name.
     pub parameter: String,

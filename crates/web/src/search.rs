@@ -99,10 +99,21 @@ impl Index {
                     .collect();
                 Bits::of(&column.codes, |code| allowed[code as usize])
             }
-            Filter::Ranges(ranges) => match ranges.as_slice() {
-                [range] => Bits::of(&column.numbers, |value| range.contains(value)),
-                _ => Bits::of(&column.numbers, |value| ranges.iter().any(|range| range.contains(value))),
-            },
+            Filter::Ranges(ranges) => {
+                if let Options::Numbers(numbers) = &column.options {
+                    let inside = |value: &f32| ranges.iter().any(|range| range.contains(*value));
+                    let allowed: Vec<bool> =
+                        std::iter::once(false).chain(numbers.iter().map(inside)).collect();
+                    return Bits::of(&column.codes, |code| allowed[code as usize]);
+                }
+                let mut bits = Bits::none(self.len());
+                for range in ranges {
+                    let (low, high) =
+                        (range.low, if range.below { range.high.next_down() } else { range.high });
+                    bits.or(&Bits::of(&column.numbers, |value| (low <= value) & (value <= high)));
+                }
+                bits
+            }
         }
     }
 }

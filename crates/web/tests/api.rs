@@ -1,5 +1,7 @@
 //! The HTTP API: searches, files, downloads, and that the description is what the server does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod common;
 #[path = "common/http.rs"]
 mod http;

@@ -4,6 +4,8 @@
 //! pages are written there; with ADATOM_AXE=axe.min.js (npm's axe-core) every page is checked by it; ADATOM_LIBRARY=DIR
 //! takes pictures of that library.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod common;
 #[path = "common/http.rs"]
 mod http;

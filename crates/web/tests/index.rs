@@ -1,5 +1,7 @@
 //! The index: what it is made of, when it is made anew, and that its counts are right.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod common;
 
 use adatom_archive::{Depth, Layout, Record};

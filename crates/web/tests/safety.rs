@@ -1,5 +1,7 @@
 //! What clients, disks and networks do to a server: it answers properly and goes on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod common;
 #[path = "common/http.rs"]
 mod http;

@@ -3,7 +3,6 @@
 
 use adatom_archive::{Build, Depth, Label, Layout, Library, build};
 use adatom_library::{Generator, Recipe};
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
@@ -33,9 +32,4 @@ pub fn small(layout: Layout, depth: Depth) -> TempDir {
 
 pub fn open(parent: &TempDir) -> Library {
     Library::open(&parent.path().join("library")).unwrap()
-}
-
-/// The bytes that begin a file.
-pub fn head(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap()[..16].to_vec()
 }
