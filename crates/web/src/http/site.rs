@@ -38,6 +38,12 @@ impl Site {
     pub fn open(folder: &Path, limits: Limits, progress: &mut dyn FnMut(f64)) -> Result<Self, WebError> {
         let library = Library::open(folder)?;
         let index = index_library(&library, progress)?;
+        if index.is_empty() {
+            return Err(WebError::content(
+                &folder.join("samples.jsonl"),
+                "no samples; there is nothing to serve",
+            ));
+        }
         let version = index.stamp().sha256.chars().take(12).collect();
         let recipe = library.manifest().recipe.as_ref();
         let built_in = recipe

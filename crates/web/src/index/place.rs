@@ -18,7 +18,7 @@ pub fn index_library(library: &Library, progress: &mut dyn FnMut(f64)) -> Result
     places.extend(cached(library.folder()));
     for path in places.iter().filter(|path| path.is_file()) {
         match Index::open(path) {
-            Ok(index) if is_fresh(library, index.stamp())? => return Ok(index),
+            Ok(index) if is_fresh(library, path, index.stamp())? => return Ok(index),
             Ok(_) => tracing::info!(path = %path.display(), "the index is stale and built anew"),
             Err(error) => tracing::warn!(%error, "the index is built anew"),
         }
@@ -69,7 +69,7 @@ fn seen(path: &Path) -> Result<(u64, i64), WebError> {
 
 /// Whether an index is that of the library. Size, time and the sum in `library.json` tell without reading the
 /// records; where only the time is another one, as after copying, their sum does.
-fn is_fresh(library: &Library, stamp: &Stamp) -> Result<bool, WebError> {
+fn is_fresh(library: &Library, index: &Path, stamp: &Stamp) -> Result<bool, WebError> {
     let path = journal(library);
     let (size, modified_ns) = seen(&path)?;
     if size != stamp.size || library.manifest().samples_sha256.as_ref() != Some(&stamp.sha256) {
@@ -81,7 +81,18 @@ fn is_fresh(library: &Library, stamp: &Stamp) -> Result<bool, WebError> {
     let mut hash = Sha256::new();
     let mut file = File::open(&path).map_err(WebError::io(&path))?;
     std::io::copy(&mut file, &mut hash).map_err(WebError::io(&path))?;
-    Ok(hexadecimal(&hash.finalize()) == stamp.sha256)
+    let same = hexadecimal(&hash.finalize()) == stamp.sha256;
+    if same && let Err(error) = restamp(index, modified_ns) {
+        tracing::debug!(%error, "the records' time can't be kept; they are read again the next time");
+    }
+    Ok(same)
+}
+
+/// Keeps the time of records whose content is known.
+fn restamp(index: &Path, modified_ns: i64) -> rusqlite::Result<()> {
+    let connection =
+        rusqlite::Connection::open_with_flags(index, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute("UPDATE stamp SET modified_ns = ?1", [modified_ns]).map(drop)
 }
 
 fn build(library: &Library, path: &Path, progress: &mut dyn FnMut(f64)) -> Result<(), WebError> {
