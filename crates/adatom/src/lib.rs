@@ -11,6 +11,8 @@
 //! ```
 
 mod adapt;
+mod analyse;
+mod atoms;
 mod audit;
 mod bound;
 mod calibrate;
@@ -47,10 +49,13 @@ mod simulations;
 mod spectrum;
 mod spinel;
 mod statistics;
+mod stream;
 mod table;
 mod watch;
 
 pub use adapt::{AdaptRequest, Adaptation, Judgement, adapt};
+pub use analyse::{Analysis, analyse};
+pub use atoms::AtomRow;
 pub use audit::{Added, Audit, AuditRow, Phase, audit_image, audit_recipe};
 pub use bound::{Experiment, ExperimentBound, KindBound, bound};
 pub use calibrate::{calibrate, write_card};
@@ -76,7 +81,7 @@ pub use picture::{library_figure, library_sheet};
 pub use plot::reliability_plot;
 pub use precision::{AxisPrecision, Precision, column_lattice, precision};
 pub use report::{Summary, columns_csv, figure, overlay, write_results};
-pub use restored::{LocatedColumns, Restored};
+pub use restored::{LocatedColumns, Restored, restore};
 pub use run::{Initial, Progress, TrainRequest, TrainSource, checkpoint_seed, train, train_detector};
 pub use scale::{Scale, ScaleChoice, WORKING_SPACING_PX};
 pub use simulate::{contact_sheet, example};
@@ -84,5 +89,6 @@ pub use simulations::{SimulationEvent, run_simulations};
 pub use spectrum::{Spectrum, Spot};
 pub use spinel::{Spinel, SpinelRow, spinel};
 pub use statistics::{LibraryStatistics, OpticsWidths, draw_library_statistics, library_statistics};
+pub use stream::SampleStream;
 pub use table::{ColumnTable, TableRow};
 pub use watch::{Partial, Stage, Watch};

@@ -36,6 +36,11 @@ impl Localiser {
     /// All of them, the fastest first.
     pub const ALL: [Self; 5] = [Self::Otsu, Self::Centroid, Self::Gaussian, Self::Mle, Self::Auto];
 
+    /// The localiser of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|localiser| localiser.name() == name)
+    }
+
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {

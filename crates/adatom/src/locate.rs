@@ -1,4 +1,4 @@
-use crate::watch::{PartDone, Partial};
+use crate::watch::Partial;
 use crate::{
     ColumnFit, Error, FitOptions, FitReport, LoadedModel, Localiser, Restored, Scale, ScaleChoice, Watch,
 };
@@ -114,9 +114,9 @@ pub fn locate(
     pixel_size: Option<PixelSize>,
     model: &LoadedModel,
     settings: &LocateSettings,
-    progress: &mut dyn FnMut(f64),
+    mut progress: &mut dyn FnMut(f64),
 ) -> Result<Located, Error> {
-    let restored = Restored::new(image, pixel_size, model, settings, &mut PartDone(progress))?;
+    let restored = Restored::new(image, pixel_size, model, settings, &mut progress)?;
     Ok(restored.into_located(image, pixel_size, model, settings))
 }
 

@@ -105,6 +105,16 @@ impl Model {
         &self.sha256
     }
 
+    /// The network as an ONNX model with its normalisation inside, see [`Weights::to_onnx`].
+    pub fn to_onnx(&self) -> Vec<u8> {
+        self.weights.to_onnx(&[
+            ("name", self.card.name.clone()),
+            ("weights_sha256", self.sha256.clone()),
+            ("licence", self.card.licence.clone()),
+            ("working_spacing_px", self.card.working_spacing_px.to_string()),
+        ])
+    }
+
     /// Puts the network on a device.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! How precisely the columns of an image are known, from its lattice alone: Figs. 8 and 11 of the paper.
 
 use crate::localiser::refine;
-use crate::{Error, LoadedModel, Localiser, LocateSettings, Located, LocatedColumn, locate};
+use crate::watch::Aside;
+use crate::{Error, LoadedModel, Localiser, LocateSettings, Located, LocatedColumn, Restored, Watch};
 use adatom_analysis::{
     AnalysisError, Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings,
     Spacings, Step, Vector, find_lattice, match_columns, separate, spacings, split_rows,
@@ -14,7 +15,7 @@ use serde::Serialize;
 /// Picometres an ångström.
 const PM: f64 = 100.0;
 /// How far lengths and angles of a lattice may be off what its shape asks for.
-const SHAPE: f64 = 0.03;
+pub(crate) const SHAPE: f64 = 0.03;
 /// Part of the distance to the nearest neighbour within which a column of half the rows is the same one.
 const SAME: f64 = 0.3;
 
@@ -74,26 +75,29 @@ pub struct AxisPrecision {
 /// columns located in the even and in the odd rows alone, the other rows interpolated.
 ///
 /// # Errors
-/// When the image can't be located, or has no lattice.
+/// When the image can't be located, or has no lattice, or [`Error::Stopped`].
 pub fn precision(
     image: &Array2<f32>,
     pixel_size: PixelSize,
     model: &LoadedModel,
     settings: &LocateSettings,
-    progress: &mut dyn FnMut(f64),
+    watch: &mut dyn Watch,
 ) -> Result<Precision, Error> {
     let settings = LocateSettings { method: Localiser::Centroid, ..*settings };
-    let find = |image: &Array2<f32>| locate(image, Some(pixel_size), model, &settings, &mut |_| {});
-    let located = find(image)?;
-    progress(0.3);
+    let find = |image: &Array2<f32>, watch: &dyn Watch| {
+        let restored = Restored::new(image, Some(pixel_size), model, &settings, &mut Aside(watch))?;
+        Ok::<_, Error>(restored.into_located(image, Some(pixel_size), model, &settings))
+    };
+    let located = find(image, watch)?;
+    watch.progress(0.3);
     let columns = whole(&located);
     let brightness: Vec<f64> = columns.iter().map(|c| c.intensity).collect();
     let places = in_angstrom(&columns, pixel_size);
     let lattice = lattice(&places, &brightness)?;
     let axes = lattice.axes(SHAPE);
     let (even, odd) = split_rows(image, RowFilling::default())?;
-    let halves = [(whole(&find(&even)?), even), (whole(&find(&odd)?), odd)];
-    progress(0.7);
+    let halves = [(whole(&find(&even, watch)?), even), (whole(&find(&odd, watch)?), odd)];
+    watch.progress(0.7);
     let nearest = adatom_locate::median_nearest_distance(&places).unwrap_or(1.0);
     let denoised = located.maps.get(&Task::NoNoise);
     let cases = [
@@ -105,6 +109,9 @@ pub fn precision(
     ];
     let mut results = Vec::new();
     for (method, seen) in cases {
+        if watch.stopped() {
+            return Err(Error::Stopped);
+        }
         let settings = LocateSettings { method, ..settings };
         let looked_at = match (seen, denoised) {
             ("raw", _) => image,
@@ -131,7 +138,7 @@ pub fn precision(
             results.push(row(method.name(), seen, axis, &found, parts.as_ref()));
         }
     }
-    progress(1.0);
+    watch.progress(1.0);
     Ok(summary(&lattice, axes, results))
 }
 
@@ -166,7 +173,7 @@ pub fn column_lattice(
 
 /// The lattice of the columns. Rows that were displaced make stripes of brightness and place with periods that are
 /// no crystal's: a cell several times as long as one that does as well, with as much fewer sites, isn't taken.
-fn lattice(places: &[(f64, f64)], brightness: &[f64]) -> Result<Lattice, Error> {
+pub(crate) fn lattice(places: &[(f64, f64)], brightness: &[f64]) -> Result<Lattice, Error> {
     let settings = LatticeSettings::default();
     let found = find_lattice(places, Some(brightness), &settings)?;
     for parts in (LEAST_PARTS..=MOST_PARTS).rev() {

@@ -1,8 +1,6 @@
+use crate::atoms::atom_rows;
 use crate::canvas::{BLACK, Canvas, Colour, WHITE};
-use crate::localiser::flags;
-use crate::{
-    ColumnFit, Error, JitterSpectrum, JitterStep, LoadedModel, LocateSettings, Located, LocatedColumn,
-};
+use crate::{Error, JitterSpectrum, JitterStep, LoadedModel, LocateSettings, Located, LocatedColumn};
 use adatom_formats::{Image, OutputFolder, PixelSize, write_atomically, write_png_rgb8, write_tiff};
 use adatom_locate::Flag;
 use ndarray::Array2;
@@ -72,23 +70,29 @@ pub fn columns_csv(
         if value.is_finite() { format!("{value:.digits$}") } else { String::new() }
     };
     let significant = |value: f64| if value.is_finite() { format!("{value:.6e}") } else { String::new() };
-    for (index, column) in columns.iter().enumerate() {
-        let (x_angstrom, y_angstrom) = pixel_size
-            .map(|size| (number(column.x * size.x_angstrom, 5), number(column.y * size.y_angstrom, 5)))
-            .unwrap_or_default();
+    for (index, row) in atom_rows(columns, pixel_size).iter().enumerate() {
         // Writing to a string can't fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{x_angstrom},{y_angstrom},{},{},{},{},{},{}",
-            index + 1,
-            number(column.x, 4),
-            number(column.y, 4),
-            significant(column.intensity),
-            significant(column.background),
-            number(column.radius_px, 3),
-            number(column.score, 4),
-            [&flags(column), more(index)].join(" ").trim(),
-            fit_cells(column.fit, pixel_size),
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            row.id,
+            number(row.x_px, 4),
+            number(row.y_px, 4),
+            number(row.x_angstrom, 5),
+            number(row.y_angstrom, 5),
+            significant(row.intensity),
+            significant(row.background),
+            number(row.radius_px, 3),
+            number(row.score, 4),
+            [&row.flags, more(index)].join(" ").trim(),
+            number(row.x_std_px, 4),
+            number(row.y_std_px, 4),
+            number(row.x_std_angstrom, 5),
+            number(row.y_std_angstrom, 5),
+            number(row.sigma_major_px, 3),
+            number(row.sigma_minor_px, 3),
+            number(row.angle_deg, 1),
+            significant(row.height),
         );
     }
     csv
@@ -116,17 +120,6 @@ fn spectrum_csv(jitter: &JitterSpectrum, pixel_size: Option<PixelSize>) -> Strin
         let _ = writeln!(csv, "{cycles_per_row:.6},{x:.4},{y:.4},{angstrom}");
     }
     csv
-}
-
-/// What a fit adds to a column's line, empty cells without one.
-fn fit_cells(fit: Option<ColumnFit>, pixel_size: Option<PixelSize>) -> String {
-    let Some(fit) = fit else { return ",".repeat(7) };
-    let [x, y] = fit.std_px;
-    let angstrom = pixel_size
-        .map_or(",".to_owned(), |size| format!("{:.5},{:.5}", x * size.x_angstrom, y * size.y_angstrom));
-    let [major, minor] = fit.sigma_px;
-    let angle = fit.angle_rad.to_degrees();
-    format!("{x:.4},{y:.4},{angstrom},{major:.3},{minor:.3},{angle:.1},{:.6e}", fit.height)
 }
 
 fn report(
@@ -241,7 +234,7 @@ fn scale_bar(canvas: &mut Canvas, pixel_angstrom: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ScaleChoice;
+    use crate::{ColumnFit, LocatedColumn, ScaleChoice};
 
     fn located() -> Located {
         Located {

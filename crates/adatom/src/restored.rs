@@ -1,10 +1,11 @@
 use crate::localiser::refine;
 use crate::locate::{Seen, measure};
 use crate::{
-    Error, FitReport, LoadedModel, LocateSettings, Located, LocatedColumn, ScaleChoice, Stage, Watch, scale,
+    Error, FitReport, LoadedModel, LocateSettings, Located, LocatedColumn, Scale, ScaleChoice, Stage, Watch,
+    scale,
 };
 use adatom_formats::PixelSize;
-use adatom_network::Maps;
+use adatom_network::{Maps, Task};
 use ndarray::Array2;
 use std::time::Instant;
 
@@ -21,6 +22,28 @@ pub struct Restored {
     pub seconds: Vec<(&'static str, f64)>,
     seen: Seen,
     resampling: f64,
+}
+
+/// Restores an image without looking for its columns: the same maps as [`crate::locate`] gives, of `tasks` alone.
+///
+/// # Errors
+/// When the scale makes no sense, the model has not learnt a task, the network can't be run, or [`Error::Stopped`].
+pub fn restore(
+    image: &Array2<f32>,
+    pixel_size: Option<PixelSize>,
+    model: &LoadedModel,
+    scale: Scale,
+    tasks: &[Task],
+    watch: &mut dyn Watch,
+) -> Result<Restored, Error> {
+    if let Some(task) = tasks.iter().find(|task| !model.card.network.tasks.contains(task)) {
+        let expected = "a task that the model has learnt";
+        return Err(Error::Setting { name: "task", value: task.name().to_owned(), expected });
+    }
+    let settings = LocateSettings { scale, ..LocateSettings::default() };
+    let mut restored = Restored::new(image, pixel_size, model, &settings, watch)?;
+    restored.maps.retain(|task, _| tasks.contains(task));
+    Ok(restored)
 }
 
 /// Columns by one localiser.

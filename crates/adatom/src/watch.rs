@@ -18,7 +18,7 @@ pub enum Stage {
     Fit,
 }
 
-/// What is told while columns are found. Everything may be ignored.
+/// What is told while columns are found. Everything may be ignored; a closure hears the part that is done.
 pub trait Watch {
     /// A stage begins.
     fn stage(&mut self, _stage: Stage) {}
@@ -37,12 +37,9 @@ pub(crate) struct Unwatched;
 
 impl Watch for Unwatched {}
 
-/// One who only asks for the part that is done.
-pub(crate) struct PartDone<'a>(pub(crate) &'a mut dyn FnMut(f64));
-
-impl Watch for PartDone<'_> {
+impl<F: FnMut(f64)> Watch for F {
     fn progress(&mut self, part: f64) {
-        (self.0)(part);
+        self(part);
     }
 }
 

@@ -24,6 +24,15 @@ pub enum Depth {
 }
 
 impl Depth {
+    /// The whitest grey level; none where images are kept as they are.
+    pub fn white(self) -> Option<f32> {
+        match self {
+            Self::Eight => Some(255.0),
+            Self::Sixteen => Some(65_535.0),
+            Self::Float => None,
+        }
+    }
+
     /// Extension of the images' files.
     pub fn extension(self) -> &'static str {
         if self == Self::Float { "tif" } else { "png" }

@@ -2,7 +2,7 @@ use crate::encode::hexadecimal;
 use crate::{ArchiveError, Manifest, Record};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The file with a line a sample.
@@ -76,6 +76,59 @@ pub(crate) fn records(
         serde_json::from_str(&line)
             .map_err(|error| ArchiveError::content(&path, format!("line {}: {error}", number + 1)))
     }))
+}
+
+/// Where the records of a library are, so that any of them can be read alone.
+pub struct RecordIndex {
+    path: PathBuf,
+    /// The samples' numbers and where their lines begin.
+    lines: Vec<(u64, u64)>,
+}
+
+impl RecordIndex {
+    /// Looks through the records of the library in `folder`.
+    ///
+    /// # Errors
+    /// When `samples.jsonl` can't be read or a line is no record.
+    pub(crate) fn open(folder: &Path) -> Result<Self, ArchiveError> {
+        let path = Journal::path(folder);
+        let io = ArchiveError::io;
+        let mut reader = BufReader::new(File::open(&path).map_err(io(&path))?);
+        let (mut lines, mut at, mut line) = (Vec::new(), 0, Vec::new());
+        loop {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line).map_err(io(&path))?;
+            if length == 0 {
+                return Ok(Self { path, lines });
+            }
+            let Numbered { id } = serde_json::from_slice(&line).map_err(|error| {
+                ArchiveError::content(&path, format!("line {}: {error}", lines.len() + 1))
+            })?;
+            lines.push((id, at));
+            at += length as u64;
+        }
+    }
+
+    /// Numbers of the samples, in order.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.lines.iter().map(|(id, _)| *id)
+    }
+
+    /// The record at `position` in the order of the file, if there are so many.
+    ///
+    /// # Errors
+    /// When its line can't be read.
+    pub fn record(&self, position: usize) -> Result<Option<Record>, ArchiveError> {
+        let Some((_, at)) = self.lines.get(position) else { return Ok(None) };
+        let io = ArchiveError::io;
+        let mut file = File::open(&self.path).map_err(io(&self.path))?;
+        file.seek(SeekFrom::Start(*at)).map_err(io(&self.path))?;
+        let mut line = String::new();
+        BufReader::new(file).read_line(&mut line).map_err(io(&self.path))?;
+        serde_json::from_str(&line)
+            .map(Some)
+            .map_err(|error| ArchiveError::content(&self.path, format!("line {}: {error}", position + 1)))
+    }
 }
 
 /// SHA-256 of a library's `samples.jsonl`.

@@ -46,6 +46,7 @@ pub use encode::Depth;
 pub use error::ArchiveError;
 pub use estimate::{Estimate, estimate};
 pub use import::import;
+pub use journal::RecordIndex;
 pub use label::Label;
 pub use library::Library;
 pub use manifest::{Layout, Manifest};

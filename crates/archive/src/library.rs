@@ -1,4 +1,4 @@
-use crate::journal::records;
+use crate::journal::{RecordIndex, records};
 use crate::shard::Shards;
 use crate::store::{file_path, member_name, shard_path};
 use crate::zarr::unpack;
@@ -74,6 +74,14 @@ impl Library {
         Err(ArchiveError::content(&self.folder, message))
     }
 
+    /// Where all records are, for reading single ones in any order.
+    ///
+    /// # Errors
+    /// When `samples.jsonl` can't be read.
+    pub fn index(&self) -> Result<RecordIndex, ArchiveError> {
+        RecordIndex::open(&self.folder)
+    }
+
     /// A sample's file of one label.
     ///
     /// # Errors
@@ -99,6 +107,20 @@ impl Library {
     /// When it isn't there or can't be read.
     pub fn image(&self, label: Label, id: u64) -> Result<Array2<f32>, ArchiveError> {
         self.decode(label, &self.path(label, id), self.bytes(label, id)?)
+    }
+
+    /// A sample's image of one label in units of the ideal image's peak, masks from 0 to 1. Of an imported library,
+    /// which doesn't tell what its grey levels mean, white is 1.
+    ///
+    /// # Errors
+    /// As for [`Self::image`].
+    pub fn values(&self, label: Label, record: &Record) -> Result<Array2<f32>, ArchiveError> {
+        let mut image = self.image(label, record.id)?;
+        if let Some(white) = self.manifest.depth.white() {
+            let (low, high) = record.grey.map_or((0.0, 1.0), |grey| grey.range(label));
+            image.mapv_inplace(|level| low + level / white * (high - low));
+        }
+        Ok(image)
     }
 
     /// An image from its file's bytes.

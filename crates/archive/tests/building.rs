@@ -69,6 +69,34 @@ fn a_killed_build_resumes_to_the_same_bytes() {
     println!("{kills} kills");
 }
 
+/// Any sample by its position, its images in units of the ideal image's peak, in every layout.
+#[test]
+fn single_samples_are_read_in_the_unit_of_the_recipe() {
+    let parent = tempfile::tempdir().unwrap();
+    let generator = generator(1);
+    for layout in [Layout::Temimagenet, Layout::Webdataset, Layout::Zarr] {
+        let folder = parent.path().join(layout.name());
+        run(&Build { layout, depth: Depth::Sixteen, ..request(&generator, &folder, 1..=5) }).unwrap();
+        let library = Library::open(&folder).unwrap();
+        let index = library.index().unwrap();
+        assert_eq!(index.ids().collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        let record = index.record(3).unwrap().unwrap();
+        assert_eq!(record, library.record(4).unwrap());
+        assert!(index.record(5).unwrap().is_none());
+        let full = generator.full_sample(4).unwrap();
+        let labels = [
+            (Label::Image, &full.sample.image),
+            (Label::Superresolution, &full.sample.labels.superresolution),
+            (Label::GaussianMask, &full.sample.labels.gaussian_mask),
+        ];
+        for (label, expected) in labels {
+            let range = expected.iter().fold(1.0_f32, |a, v| a.max(v.abs()));
+            let apart = (&library.values(label, &record).unwrap() - expected).mapv(f32::abs);
+            assert!(apart.iter().all(|v| *v < 2e-5 * range), "{} of {}", label, layout.name());
+        }
+    }
+}
+
 /// Seven ranges, two of them killed, merged in another order: the library of one build.
 #[test]
 fn parts_with_kills_merge_to_the_whole() {

@@ -1,4 +1,4 @@
-//! Columns as rings, all in one mesh.
+//! Columns as rings, in one mesh, or as discs in one picture where they are small.
 
 use crate::edit::{EditedColumn, Origin};
 use crate::view::View;

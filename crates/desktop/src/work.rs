@@ -1,13 +1,14 @@
 //! What jobs do: the `adatom` crate's work, its results as the window wants them.
 
 use crate::document::{Document, Found};
-use crate::jobs::Monitor;
+use crate::jobs::{Monitor, Report};
 use crate::memory;
 use crate::pyramid::Pyramid;
 use crate::session;
 use crate::settings::RunSettings;
 use adatom::{
-    Compared, LoadedModel, Localiser, LocatedColumn, Model, Precision, Restored, Spectrum, column_lattice,
+    Compared, LoadedModel, Localiser, LocatedColumn, Model, Precision, Restored, Spectrum, Watch,
+    column_lattice,
 };
 use adatom_analysis::{Bootstrap, Lattice, SpacingSettings, Spacings, Vector, spacings};
 use adatom_formats::{Image, PixelSize, Selection, open};
@@ -181,11 +182,21 @@ impl Run {
         let size = self.pixel_size.ok_or("The pixel size must be known to measure the precision.")?;
         let model = self.models.get(self.model.as_deref())?;
         let settings = self.settings.locate();
-        let mut progress = |part| {
-            monitor.report(crate::jobs::Report::Progress("Measuring the precision".to_owned(), Some(part)));
-        };
-        let precise = adatom::precision(&self.image.data, size, &model, &settings, &mut progress);
+        let precise = adatom::precision(&self.image.data, size, &model, &settings, &mut Measuring(monitor));
         precise.map(|precise| Outcome::Precise(Box::new(precise))).map_err(said)
+    }
+}
+
+/// Tells how far a measurement of the precision is.
+struct Measuring<'a>(&'a mut Monitor);
+
+impl Watch for Measuring<'_> {
+    fn progress(&mut self, part: f64) {
+        self.0.report(Report::Progress("Measuring the precision".to_owned(), Some(part)));
+    }
+
+    fn stopped(&self) -> bool {
+        self.0.stopped()
     }
 }
 

@@ -288,6 +288,21 @@ fn broken_links_give_one_line() {
     }
 }
 
+/// 300 KB whose tree names the same links over and over would take gigabytes.
+#[test]
+fn links_that_are_named_over_and_over_are_refused() {
+    const TREE: usize = 136;
+    let mut bytes = LINKS[0].to_vec();
+    assert_eq!(bytes[TREE..TREE + 4], *b"TREE");
+    // Behind the head a key, then a child and a key for each of 32; there is one.
+    let (count, first) = (TREE + 6, TREE + 24);
+    bytes[count] = 32;
+    let pair: [u8; 16] = bytes[first + 8..first + 24].try_into().unwrap();
+    (1..32).for_each(|n| bytes[first + 8 + 16 * n..][..16].copy_from_slice(&pair));
+    let error = open_bytes(Path::new("links.h5"), bytes).err().unwrap().to_string();
+    assert!(error.contains("links of a group are broken, or overlap"), "{error}");
+}
+
 /// Found by fuzzing: eight times the size in bits was more than 32 bits hold.
 #[test]
 fn a_number_of_half_a_gigabyte_is_refused() {

@@ -18,29 +18,12 @@ impl Arrays {
     /// For inference: batch norms folded into the convolutions.
     pub(crate) fn for_inference<S: Shape>(weights: &Weights<S>, device: &Device) -> Self {
         let mut arrays = Self { vectors: BTreeMap::new(), kernels: BTreeMap::new() };
-        let parameters = weights.parameters();
-        for (name, parameter) in parameters {
-            let Some(block) = name.strip_suffix(".weight") else {
-                if name.ends_with(".bias") {
-                    arrays.vectors.insert(name.clone(), vector(parameter, device));
-                }
-                continue;
-            };
-            let part = |part: &str| parameters.get(&format!("{block}.{part}")).map(|p| &p.values);
-            let mut kernel = parameter.clone();
-            if let (Some(gamma), Some(beta), Some(mean), Some(variance)) =
-                (part("gamma"), part("beta"), part("running_mean"), part("running_var"))
-            {
-                let per_output = kernel.values.len() / gamma.len();
-                let mut bias = Parameter { shape: vec![gamma.len()], values: beta.clone(), learnt: true };
-                for (channel, values) in kernel.values.chunks_exact_mut(per_output).enumerate() {
-                    let scale = gamma[channel] / (variance[channel] + EPSILON as f32).sqrt();
-                    values.iter_mut().for_each(|v| *v *= scale);
-                    bias.values[channel] -= mean[channel] * scale;
-                }
-                arrays.vectors.insert(format!("{block}.bias"), vector(&bias, device));
+        for (name, parameter) in folded(weights) {
+            if parameter.shape.len() == 4 {
+                arrays.kernels.insert(name, tensor4(&parameter, device));
+            } else {
+                arrays.vectors.insert(name, vector(&parameter, device));
             }
-            arrays.kernels.insert(name.clone(), tensor4(&kernel, device));
         }
         arrays
     }
@@ -152,6 +135,36 @@ impl Arrays {
         }
         Ok(x)
     }
+}
+
+/// The `weight` and `bias` of every convolution, batch norms folded into them.
+pub(crate) fn folded<S: Shape>(weights: &Weights<S>) -> BTreeMap<String, Parameter> {
+    let parameters = weights.parameters();
+    let mut arrays = BTreeMap::new();
+    for (name, parameter) in parameters {
+        let Some(block) = name.strip_suffix(".weight") else {
+            if name.ends_with(".bias") {
+                arrays.insert(name.clone(), parameter.clone());
+            }
+            continue;
+        };
+        let part = |part: &str| parameters.get(&format!("{block}.{part}")).map(|p| &p.values);
+        let mut kernel = parameter.clone();
+        if let (Some(gamma), Some(beta), Some(mean), Some(variance)) =
+            (part("gamma"), part("beta"), part("running_mean"), part("running_var"))
+        {
+            let per_output = kernel.values.len() / gamma.len();
+            let mut bias = Parameter { shape: vec![gamma.len()], values: beta.clone(), learnt: true };
+            for (channel, values) in kernel.values.chunks_exact_mut(per_output).enumerate() {
+                let scale = gamma[channel] / (variance[channel] + EPSILON as f32).sqrt();
+                values.iter_mut().for_each(|v| *v *= scale);
+                bias.values[channel] -= mean[channel] * scale;
+            }
+            arrays.insert(format!("{block}.bias"), bias);
+        }
+        arrays.insert(name.clone(), kernel);
+    }
+    arrays
 }
 
 /// Names and sizes of the arrays of [`Arrays::norm_relu`].

@@ -13,6 +13,7 @@ mod device;
 mod error;
 mod infer;
 mod normalise;
+mod onnx;
 mod optimiser;
 mod shape;
 mod train;

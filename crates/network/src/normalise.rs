@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// several times as high as the image's own.
 const SUPERRESOLUTION_SCALE: f32 = 0.25;
 
+/// An image has no contrast when its standard deviation is at most this part of its mean.
+pub(crate) const FLAT: f64 = 1e-7;
+
 /// The input normalisation, part of the model: an image enters as (I − mean)/σ, with mean and
 /// standard deviation over the whole image; restored images leave through the inverse, the two
 /// masks as they are. An image without contrast has σ = 1.
@@ -25,17 +28,23 @@ impl Normalisation {
         let variance = image.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
         let sigma = variance.sqrt();
         let sigma =
-            if sigma.is_finite() && sigma > 1e-7 * mean.abs() && sigma > 0.0 { sigma as f32 } else { 1.0 };
+            if sigma.is_finite() && sigma > FLAT * mean.abs() && sigma > 0.0 { sigma as f32 } else { 1.0 };
         Self { mean: mean as f32, sigma }
     }
 
     /// Offset and scale from the network's unit to the image's, for an output of `task`.
     fn affine(&self, task: Task) -> (f32, f32) {
+        let (means, sigmas) = Self::unit(task);
+        (means * self.mean, sigmas.map_or(1.0, |sigmas| sigmas * self.sigma))
+    }
+
+    /// Offset and scale for an output of `task`, in units of the mean and of σ; no scale for what has no unit.
+    pub(crate) fn unit(task: Task) -> (f32, Option<f32>) {
         match task {
-            Task::CircularMask | Task::GaussianMask => (0.0, 1.0),
-            Task::NoNoise => (self.mean, self.sigma),
-            Task::NoBackgroundNoNoise => (0.0, self.sigma),
-            Task::Superresolution => (0.0, self.sigma / SUPERRESOLUTION_SCALE),
+            Task::CircularMask | Task::GaussianMask => (0.0, None),
+            Task::NoNoise => (1.0, Some(1.0)),
+            Task::NoBackgroundNoNoise => (0.0, Some(1.0)),
+            Task::Superresolution => (0.0, Some(1.0 / SUPERRESOLUTION_SCALE)),
         }
     }
 

@@ -13,7 +13,7 @@ use adatom_locate::{Detectability, Information, detection_threshold, displaced_r
 use adatom_optics::{Aberrations, Parametrisation, Probe, Scattering, cross_section_factor};
 use kinds::{Kind, kinds};
 use ndarray::Array2;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Part of its height to which a column has fallen where its window and its neighbourhood end.
@@ -36,7 +36,8 @@ const FALSE_ALARMS: f64 = 1e-3;
 const PM: f64 = 100.0;
 
 /// A planned experiment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// A built-in material or the path of a CIF file.
     pub structure: String,

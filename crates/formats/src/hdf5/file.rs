@@ -44,7 +44,7 @@ impl Source for Bytes {
     }
 }
 
-/// Opens a file; only what its first block says is read.
+/// Opens a file; what its first block says is read, and whether its groups can be believed.
 pub(crate) fn open(input: &Arc<Input>) -> Result<File> {
     let file = File::from_source(Bytes(Arc::clone(input))).map_err(refused)?;
     let (needed, length) = (file.superblock().eof_address, input.len());
@@ -53,6 +53,7 @@ pub(crate) fn open(input: &Arc<Input>) -> Result<File> {
             "it should have {needed} bytes, but only {length} are there"
         )));
     }
+    Links::new(input, file.superblock()).check()?;
     Ok(file)
 }
 

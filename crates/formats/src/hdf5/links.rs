@@ -1,6 +1,7 @@
 //! What the links of a group lead to, read here because the HDF5 library passes over soft links, and
 //! stumbles over those in groups of the old form.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hdf5_pure::Superblock;
@@ -15,8 +16,10 @@ const LINK_INFO: u16 = 0x02;
 const LINK: u16 = 0x06;
 const CONTINUATION: u16 = 0x10;
 const SYMBOL_TABLE: u16 = 0x11;
-/// A header in more pieces, or a tree of more nodes, is taken for broken.
+/// A header in more pieces is taken for broken.
 const MOST_PIECES: usize = 4096;
+/// Objects whose links are looked at before the library is let at them.
+const MOST_OBJECTS: usize = 200_000;
 /// Names of a group's links take fewer bytes.
 const MOST_HEAP: u64 = 64 << 20;
 /// The address of nothing.
@@ -52,12 +55,42 @@ impl Links {
         }
     }
 
-    /// The links of the group whose header is at `address`; `None` if they are kept in a form, or in
-    /// such numbers, that only the library reads, or if anything is odd.
+    /// Refuses a file whose groups of the old form say more than it can hold: the library would believe them.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut left = self.input.len();
+        let (mut waiting, mut seen) = (vec![self.root], HashSet::new());
+        while let Some(address) = waiting.pop() {
+            if seen.len() == MOST_OBJECTS || !seen.insert(address) {
+                continue;
+            }
+            let Ok(messages) = self.messages(address, &mut left) else { continue };
+            let old = messages.iter().any(|(kind, _)| *kind == SYMBOL_TABLE);
+            match self.in_messages(&messages, &mut left) {
+                Some(links) => waiting.extend(links.iter().filter_map(|(_, target)| match target {
+                    Target::Object(address) => Some(*address),
+                    Target::Path(_) => None,
+                })),
+                None if old => {
+                    return Err(ReadError::damaged("the links of a group are broken, or overlap each other"));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The links of the group whose header is at `address`; `None` if they are kept in a form that only the library
+    /// reads, or if anything is odd.
     pub(super) fn of(&self, address: u64) -> Option<Vec<(String, Target)>> {
+        let mut left = self.input.len();
+        let messages = self.messages(address, &mut left).ok()?;
+        self.in_messages(&messages, &mut left)
+    }
+
+    fn in_messages(&self, messages: &[(u16, Vec<u8>)], left: &mut u64) -> Option<Vec<(String, Target)>> {
         let mut links = Vec::new();
-        for (kind, data) in self.messages(address).ok()? {
-            let mut message = Bytes { links: self, data: &data };
+        for &(kind, ref data) in messages {
+            let mut message = Bytes { links: self, data };
             match kind {
                 // Flags, then the highest order of creation if it is kept, then the heap of many links.
                 LINK_INFO => {
@@ -71,7 +104,8 @@ impl Links {
                 SYMBOL_TABLE => {
                     let (tree, heap) = (message.offset()?, message.offset()?);
                     let names = self.heap(heap).ok()?;
-                    self.symbols(tree, &names, &mut links)?;
+                    *left = left.checked_sub(names.len() as u64)?;
+                    self.symbols(tree, &names, left, &mut links)?;
                 }
                 _ => {}
             }
@@ -87,8 +121,8 @@ impl Links {
         self.input.read(self.base.saturating_add(address), length)
     }
 
-    /// Kind and content of an object's messages that speak of links.
-    fn messages(&self, address: u64) -> Result<Vec<(u16, Vec<u8>)>> {
+    /// Kind and content of an object's messages that speak of links; of what the file can hold so much is `left`.
+    fn messages(&self, address: u64, left: &mut u64) -> Result<Vec<(u16, Vec<u8>)>> {
         let mut header = self.at(address);
         let is_new = header.take(4)? == b"OHDR";
         header.seek(self.base.saturating_add(address));
@@ -105,10 +139,10 @@ impl Links {
             pieces.push((address.saturating_add(16), length.into()));
         }
         let mut messages = Vec::new();
-        let (mut next, mut left) = (0, self.input.len());
+        let mut next = 0;
         while let Some(&(at, length)) = pieces.get(next) {
             next += 1;
-            left = left.checked_sub(length).filter(|_| next <= MOST_PIECES).ok_or_else(|| {
+            *left = left.checked_sub(length).filter(|_| next <= MOST_PIECES).ok_or_else(|| {
                 ReadError::damaged("the header of a group has more pieces than the file can hold")
             })?;
             let piece = self.read(at, length)?;
@@ -158,13 +192,19 @@ impl Links {
     }
 
     /// The links in the leaves of a tree of symbols.
-    fn symbols(&self, tree: u64, names: &[u8], links: &mut Vec<(String, Target)>) -> Option<()> {
-        // Each text has its own place, so together they are no longer than the heap.
-        let mut left = names.len();
+    fn symbols(
+        &self,
+        tree: u64,
+        names: &[u8],
+        left: &mut u64,
+        links: &mut Vec<(String, Target)>,
+    ) -> Option<()> {
+        // Each text has its own place, so together they are no longer than the heap; and so has each node in the file.
+        let mut letters = names.len();
         let mut text = |at: u64| {
             let bytes = names.get(usize::try_from(at).ok()?..)?;
             let end = bytes.iter().position(|&byte| byte == 0)?;
-            left = left.checked_sub(end + 1)?;
+            letters = letters.checked_sub(end + 1)?;
             Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
         };
         let (offset, length) = (u64::from(self.offset_bytes), u64::from(self.length_bytes));
@@ -172,16 +212,16 @@ impl Links {
         let mut next = 0;
         while let Some(&node) = nodes.get(next) {
             next += 1;
-            if nodes.len() > MOST_PIECES {
-                return None;
-            }
             let head = self.read(node, 8).ok()?;
             let count = number(&head[6..8]);
+            let is_tree = head.starts_with(b"TREE");
+            let length_after =
+                if is_tree { 2 * offset + count * (length + offset) } else { count * (2 * offset + 24) };
+            *left = left.checked_sub(8 + length_after)?;
+            let data = self.read(node.saturating_add(8), length_after).ok()?;
+            let mut rest = Bytes { links: self, data: &data };
             match &head[..4] {
                 b"TREE" => {
-                    let data =
-                        self.read(node.saturating_add(8), 2 * offset + count * (length + offset)).ok()?;
-                    let mut rest = Bytes { links: self, data: &data };
                     rest.take(2 * usize::from(self.offset_bytes))?;
                     for _ in 0..count {
                         rest.length()?;
@@ -189,8 +229,6 @@ impl Links {
                     }
                 }
                 b"SNOD" => {
-                    let data = self.read(node.saturating_add(8), count * (2 * offset + 24)).ok()?;
-                    let mut rest = Bytes { links: self, data: &data };
                     for _ in 0..count {
                         let (name, header) = (text(rest.offset()?)?, rest.offset()?);
                         let cached = rest.take(24)?;

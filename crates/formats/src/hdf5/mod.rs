@@ -13,7 +13,7 @@ mod write;
 
 use std::sync::Arc;
 
-use hdf5_pure::{AttrValue, VlenStringReadOptions};
+use hdf5_pure::AttrValue;
 
 use crate::dataset::{Contents, guarded};
 use crate::error::ReadError;
@@ -44,7 +44,7 @@ impl Hdf5 {
         let root = file::open(input)?.root();
         let attributes = root.attrs().map_err(file::refused)?;
         let has_group = |name: &str| root.group(name).is_ok();
-        Ok(if has_group("Data") && velox_wrote(&root) {
+        Ok(if has_group("Data") && velox_wrote(&root, input) {
             Self::Velox
         } else if attributes.get("file_format").and_then(AttrValue::as_str) == Some("HyperSpy")
             || has_group("Experiments") && hyperspy_wrote(&root)
@@ -59,11 +59,11 @@ impl Hdf5 {
 }
 
 /// Whether the version names Velox, or the kit whose files have the same form.
-fn velox_wrote(root: &hdf5_pure::Group) -> bool {
-    let few = VlenStringReadOptions::new().with_max_elements(1).with_max_payload_bytes(1 << 16);
-    let version = root.dataset("Version").and_then(|version| version.read_vlen_strings(few));
-    version
-        .is_ok_and(|texts| texts.iter().any(|text| text.contains("Velox") || text.contains("DevelopersKit")))
+fn velox_wrote(root: &hdf5_pure::Group, input: &Input) -> bool {
+    let version = root.dataset("Version").ok().and_then(|version| storage::texts(&version, input));
+    version.is_some_and(|texts| {
+        texts.iter().any(|text| text.contains("Velox") || text.contains("DevelopersKit"))
+    })
 }
 
 /// Whether the experiments have what HyperSpy gives them; its first files have no other mark.

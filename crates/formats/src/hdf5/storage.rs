@@ -74,13 +74,12 @@ impl Stored {
             return Err(ReadError::unsupported_but(reason, "save it again with axes that cannot grow"));
         }
         let chunks = self.chunks.get_or_init(|| {
-            let chunks = self.dataset.chunks().map_err(|error| error.to_string())?;
             let piece = |chunk: hdf5_pure::Chunk| {
                 let piece =
                     Piece { address: chunk.address, length: chunk.storage_size, skipped: chunk.filter_mask };
                 (chunk.offset, piece)
             };
-            Ok(chunks.into_iter().map(piece).collect())
+            Ok(chunks(&self.dataset, &self.input)?.into_iter().map(piece).collect())
         });
         let chunks = chunks.as_ref().map_err(ReadError::damaged)?;
         let offset: Vec<_> = index.iter().zip(&self.block).map(|(i, side)| (i * side) as u64).collect();
@@ -91,6 +90,7 @@ impl Stored {
     fn first_of(&self, index: &[usize]) -> Option<Vec<u8>> {
         let rows = self.shape.get(1..)?;
         bytes(rows, self.size).filter(|&length| length <= MOST_ROW_BYTES)?;
+        chunks(&self.dataset, &self.input).ok()?;
         let at = |axis: usize| index[axis] * self.block[axis];
         let row = self.dataset.read_raw_rows(at(0) as u64, 1).ok()?;
         let element = (1..index.len()).fold(0, |sum, axis| sum * self.shape[axis] + at(axis));
@@ -108,6 +108,38 @@ impl Stored {
         }
         Some((address?.checked_add((first * self.size) as u64)?, count as u64))
     }
+}
+
+/// The chunks of a dataset, none longer than the file: the library makes room for what they claim.
+fn chunks(dataset: &Dataset, input: &Input) -> std::result::Result<Vec<hdf5_pure::Chunk>, String> {
+    let chunks = dataset.chunks().map_err(|error| error.to_string())?;
+    match chunks.iter().find(|chunk| chunk.storage_size > input.len()) {
+        Some(chunk) => Err(format!("a chunk should have {} bytes, more than the file", chunk.storage_size)),
+        None => Ok(chunks),
+    }
+}
+
+/// The elements of a dataset of texts; `None` of anything else, or of texts that are too many or too long.
+pub(super) fn texts(dataset: &Dataset, input: &Input) -> Option<Vec<String>> {
+    let count = dataset.shape().ok()?.iter().try_fold(1, |count: u64, side| count.checked_mul(*side))?;
+    if count > MOST_TEXTS as u64 {
+        return None;
+    }
+    let elements_are_short = || dataset.element_size().is_ok_and(|size| size <= MOST_TEXT_SIZE);
+    let of_fixed_size = match dataset.datatype().ok()? {
+        Datatype::String { .. } if elements_are_short() => true,
+        Datatype::VariableLength { is_string: true, .. } => false,
+        _ => return None,
+    };
+    if let Layout::Chunked { .. } = dataset.layout().ok()? {
+        chunks(dataset, input).ok()?;
+    }
+    if of_fixed_size {
+        return dataset.read_string().ok();
+    }
+    let options =
+        VlenStringReadOptions::new().with_max_elements(MOST_TEXTS).with_max_payload_bytes(MOST_TEXT_BYTES);
+    dataset.read_vlen_strings(options).ok()
 }
 
 /// A layout that the HDF5 library doesn't know.
@@ -176,18 +208,32 @@ impl Blocks for Stored {
     }
 
     fn texts(&self) -> Option<Vec<String>> {
-        if bytes(&self.shape, 1)? > MOST_TEXTS {
-            return None;
+        texts(&self.dataset, &self.input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::path::Path;
+
+    /// The text "Velox 1.0" in a chunk of 16 bytes; made with h5py 3.16.
+    const TEXT: &[u8] = include_bytes!("../../tests/common/chunked_text.h5");
+    /// Where the size of the chunk is.
+    const SIZE: usize = 1424;
+
+    /// Found by fuzzing: the library made room for the four gigabytes that a chunk claimed.
+    #[test]
+    fn a_chunk_longer_than_the_file_is_not_read() {
+        let mut claiming = TEXT.to_vec();
+        claiming[SIZE..SIZE + 4].fill(0xff);
+        for (bytes, text) in [(TEXT.to_vec(), Some("Velox 1.0")), (claiming, None)] {
+            let input = Arc::new(Input::from_bytes(Path::new("text.h5"), bytes));
+            let version = crate::hdf5::file::open(&input).unwrap().root().dataset("Version").unwrap();
+            assert_eq!(texts(&version, &input), text.map(|text| vec![text.to_owned()]));
+            assert_eq!(chunks(&version, &input).is_ok(), text.is_some());
         }
-        let elements_are_short = || self.dataset.element_size().is_ok_and(|size| size <= MOST_TEXT_SIZE);
-        match self.dataset.datatype() {
-            Ok(Datatype::String { .. }) if elements_are_short() => return self.dataset.read_string().ok(),
-            Ok(Datatype::VariableLength { is_string: true, .. }) => {}
-            _ => return None,
-        }
-        let options = VlenStringReadOptions::new()
-            .with_max_elements(MOST_TEXTS)
-            .with_max_payload_bytes(MOST_TEXT_BYTES);
-        self.dataset.read_vlen_strings(options).ok()
     }
 }

@@ -1,0 +1,42 @@
+"""Figures."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ._result import LocatedColumns
+
+
+def plot(result: "LocatedColumns", ax: Any, scale_bar: bool, options: dict[str, Any]) -> Any:
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    ax.imshow(result.image.data, cmap="gray", interpolation="nearest")
+    x, y = result.positions.T
+    colours = np.where(result.whole, "C1", "C0")
+    ring = {"s": 20.0, "linewidths": 1.0, "facecolors": "none", "edgecolors": colours} | options
+    ax.scatter(x, y, **ring)
+    rows, columns = result.image.shape
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xticks=[], yticks=[])
+    size = result.image.pixel_size
+    if scale_bar and size is not None:
+        _bar(ax, columns, rows, size.x)
+    return ax
+
+
+def _bar(ax: Any, columns: int, rows: int, pixel: float) -> None:
+    """A bar of a round length, about a fifth of the width."""
+    from matplotlib import patheffects
+
+    wanted = 0.2 * columns * pixel
+    decade = 10.0 ** np.floor(np.log10(wanted))
+    length = max(part * decade for part in (1, 2, 5) if part * decade <= wanted)
+    label = f"{length / 10:g} nm" if length >= 10 else f"{length:g} Å"
+    left, width, y = 0.04 * columns, length / pixel, 0.95 * rows
+    edge = [patheffects.withStroke(linewidth=3, foreground="black")]
+    ax.plot([left, left + width], [y, y], color="white", linewidth=3, solid_capstyle="butt", path_effects=[
+        patheffects.withStroke(linewidth=5, foreground="black")
+    ])
+    ax.text(left + width / 2, y - 0.02 * rows, label, color="white", ha="center", va="bottom", path_effects=edge)
