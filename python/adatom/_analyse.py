@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import _adatom
 from ._crystal import material, zone_text
 from ._image import PathLike, PixelSizeLike, as_image, as_pixel_size
-from ._locate import Progress, listen
+from ._locate import Progress, listen, scale_of
 from ._model import Model, as_model
 from ._result import LocatedColumns, to_pandas
 
@@ -184,7 +184,7 @@ def precision(
     chosen = as_image(image, pixel_size)
     if chosen.pixel_size is None:
         raise ValueError(f"{chosen.name}: its pixel size is unknown, and picometres need it; give pixel_size such as '9.4pm'")
-    told = json.dumps(scale if isinstance(scale, str) else float(scale))
+    told = json.dumps(scale_of(scale))
     found: dict[str, Any] = json.loads(
         _adatom.precision(as_model(model)._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
     )

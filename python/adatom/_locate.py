@@ -23,15 +23,18 @@ def listen(progress: Progress) -> Callable[[str], object] | None:
     return None if progress is None else lambda told: progress(float(told))
 
 
+def scale_of(scale: float | str) -> float | str:
+    """A scale as the native part reads it: a text, or a number of Python's own."""
+    return scale if isinstance(scale, str) else float(scale)
+
+
 def settings_of(
     method: str, scale: float | str, threshold: float, shape: str, sampling: str, gain: float | None, offset: float, descan: bool
 ) -> str:
-    if not isinstance(scale, str):
-        scale = float(scale)
     return json.dumps(
         {
             "method": method,
-            "scale": scale,
+            "scale": scale_of(scale),
             "threshold": float(threshold),
             "shape": shape,
             "sampling": sampling,
@@ -193,7 +196,7 @@ def restore(
         names = list(model.card["network"]["tasks"])
     else:
         names = [tasks] if isinstance(tasks, str) else list(tasks)
-    told = json.dumps({"scale": scale if isinstance(scale, str) else float(scale), "tasks": names})
+    told = json.dumps({"scale": scale_of(scale), "tasks": names})
     maps, _ = _adatom.restore(model._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
     restored = {name: _hyperspy.like(image, maps[name], name) for name in names}
     return restored[tasks] if isinstance(tasks, str) else restored

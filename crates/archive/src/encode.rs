@@ -25,7 +25,7 @@ pub enum Depth {
 
 impl Depth {
     /// The whitest grey level; none where images are kept as they are.
-    pub fn white(self) -> Option<f32> {
+    pub(crate) fn white(self) -> Option<f32> {
         match self {
             Self::Eight => Some(255.0),
             Self::Sixteen => Some(65_535.0),

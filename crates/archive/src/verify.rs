@@ -329,11 +329,7 @@ impl<'a> Sample<'a> {
 
     /// The value of white in an integer image's file.
     fn white(&self) -> f32 {
-        match self.library.manifest().depth {
-            Depth::Eight => 255.0,
-            Depth::Sixteen => 65_535.0,
-            Depth::Float => 1.0,
-        }
+        self.library.manifest().depth.white().unwrap_or(1.0)
     }
 
     /// An image in units of the image's grey levels of 255, black at the value 0.

@@ -19,7 +19,7 @@ type Result<T> = std::result::Result<T, ReadError>;
 /// Deeper groups are taken for a circle of links.
 const DEEPEST: usize = 40;
 /// A file with more objects is taken for one with a circle of links.
-const MOST_OBJECTS: usize = 200_000;
+pub(super) const MOST_OBJECTS: usize = 200_000;
 /// Soft links that lead to soft links are followed so far.
 const MOST_LINKS_IN_A_ROW: usize = 8;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hdf5_pure::Superblock;
 
+use super::file::MOST_OBJECTS;
 use crate::error::ReadError;
 use crate::input::{Endian::Little, Input, Scanner};
 
@@ -18,8 +19,6 @@ const CONTINUATION: u16 = 0x10;
 const SYMBOL_TABLE: u16 = 0x11;
 /// A header in more pieces is taken for broken.
 const MOST_PIECES: usize = 4096;
-/// Objects whose links are looked at before the library is let at them.
-const MOST_OBJECTS: usize = 200_000;
 /// Names of a group's links take fewer bytes.
 const MOST_HEAP: u64 = 64 << 20;
 /// The address of nothing.

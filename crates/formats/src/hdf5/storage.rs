@@ -73,7 +73,13 @@ impl Stored {
             let reason = "several of its axes can grow, and it is written in the form that only HDF5 1.10 and later know";
             return Err(ReadError::unsupported_but(reason, "save it again with axes that cannot grow"));
         }
-        let chunks = self.chunks.get_or_init(|| {
+        let offset: Vec<_> = index.iter().zip(&self.block).map(|(i, side)| (i * side) as u64).collect();
+        Ok(self.pieces()?.get(&offset).copied())
+    }
+
+    /// All chunks by the place of their first element.
+    fn pieces(&self) -> Result<&HashMap<Vec<u64>, Piece>> {
+        let pieces = self.chunks.get_or_init(|| {
             let piece = |chunk: hdf5_pure::Chunk| {
                 let piece =
                     Piece { address: chunk.address, length: chunk.storage_size, skipped: chunk.filter_mask };
@@ -81,16 +87,14 @@ impl Stored {
             };
             Ok(chunks(&self.dataset, &self.input)?.into_iter().map(piece).collect())
         });
-        let chunks = chunks.as_ref().map_err(ReadError::damaged)?;
-        let offset: Vec<_> = index.iter().zip(&self.block).map(|(i, side)| (i * side) as u64).collect();
-        Ok(chunks.get(&offset).copied())
+        pieces.as_ref().map_err(ReadError::damaged)
     }
 
     /// The first element of a chunk.
     fn first_of(&self, index: &[usize]) -> Option<Vec<u8>> {
         let rows = self.shape.get(1..)?;
         bytes(rows, self.size).filter(|&length| length <= MOST_ROW_BYTES)?;
-        chunks(&self.dataset, &self.input).ok()?;
+        self.pieces().ok()?;
         let at = |axis: usize| index[axis] * self.block[axis];
         let row = self.dataset.read_raw_rows(at(0) as u64, 1).ok()?;
         let element = (1..index.len()).fold(0, |sum, axis| sum * self.shape[axis] + at(axis));
