@@ -17,7 +17,7 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null || install python3-venv
-[ -e "$work/venv/bin/pip" ] || python3 -m venv "$work/venv"
+"$work/venv/bin/pip" --version >/dev/null 2>&1 || python3 -m venv --clear "$work/venv"
 bin=$work/venv/bin
 pip() { "$bin/pip" install --quiet --disable-pip-version-check "$@"; }
 pip maturin==1.16.0

@@ -1,7 +1,7 @@
 use crate::text::format_rows;
 use crate::{ArchiveError, Grey, Label, Layout, Record, zarr};
 use adatom_formats::{PixelSize, encode_png_gray8, encode_png_gray16, encode_tiff};
-use adatom_library::FullSample;
+use adatom_library::{FullSample, SampleSettings};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -59,6 +59,7 @@ impl Files {
         depth: Depth,
     ) -> Result<Self, ArchiveError> {
         let grey = Grey::of(full);
+        let mut record = Record::of(full, grey, BTreeMap::new());
         let mut files = Vec::new();
         let mut hashes = BTreeMap::new();
         for &label in labels {
@@ -75,12 +76,12 @@ impl Files {
                 }
                 // A zarr store has arrays of these.
                 None if layout == Layout::Zarr => continue,
-                None => text(full, label).into_bytes(),
+                None => text(&record, label).unwrap_or_default().into_bytes(),
             };
             hashes.insert(label, hash(&bytes));
             files.push((label, bytes));
         }
-        let record = Record::of(full, grey, hashes);
+        record.files = hashes;
         let line = serde_json::to_string(&record).map_err(|error| ArchiveError::Io {
             path: PathBuf::from("samples.jsonl"),
             source: error.into(),
@@ -114,22 +115,22 @@ fn label_image(full: &FullSample, label: Label) -> Option<&Array2<f32>> {
     })
 }
 
-fn text(full: &FullSample, label: Label) -> String {
-    let sample = &full.sample;
-    let positions = sample.columns.iter().map(|c| [c.y + 1.0, c.x + 1.0]);
-    match label {
+/// The text of a label that is no image; `None` for images, and for parameters that nobody knows.
+pub(crate) fn text(record: &Record, label: Label) -> Option<String> {
+    let positions = record.columns.iter().map(|c| [c.y + 1.0, c.x + 1.0]);
+    Some(match label {
         Label::Position => format_rows(&positions.collect::<Vec<_>>()),
         Label::PositionRadius => {
-            format_rows(&positions.map(|[row, column]| [row, column, sample.radius_px]).collect::<Vec<_>>())
+            format_rows(&positions.map(|[row, column]| [row, column, record.radius_px]).collect::<Vec<_>>())
         }
-        Label::Radius => format_rows(&[[sample.radius_px]]),
-        Label::SmallRadius => format_rows(&[[full.small_radius_px]]),
-        _ => format_rows(&params(full).map(|value| [value])),
-    }
+        Label::Radius => format_rows(&[[record.radius_px]]),
+        Label::SmallRadius => format_rows(&[[record.small_radius_px]]),
+        Label::Params => format_rows(&params(record.settings.as_ref()?).map(|value| [value])),
+        _ => return None,
+    })
 }
 
-fn params(full: &FullSample) -> [f64; 13] {
-    let settings = &full.sample.settings;
+fn params(settings: &SampleSettings) -> [f64; 13] {
     let (probe, lens) = (&settings.probe, settings.probe.aberrations());
     let jitter = settings.scan.sigma_angstrom;
     [

@@ -34,6 +34,7 @@ mod library;
 mod manifest;
 mod merge;
 mod record;
+mod shard;
 mod store;
 mod text;
 mod truth;

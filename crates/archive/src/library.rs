@@ -1,4 +1,5 @@
 use crate::journal::{RecordIndex, records};
+use crate::shard::Shards;
 use crate::store::{file_path, member_name, shard_path};
 use crate::zarr::unpack;
 use crate::{ArchiveError, Label, Layout, Manifest, Record};
@@ -13,6 +14,7 @@ use tar::Archive;
 pub struct Library {
     folder: PathBuf,
     manifest: Manifest,
+    shards: Shards,
 }
 
 impl Library {
@@ -32,7 +34,7 @@ impl Library {
         if !manifest.is_complete() {
             return Err(ArchiveError::content(folder, "its build is not finished; resume it first"));
         }
-        Ok(Self { folder: folder.to_owned(), manifest })
+        Ok(Self { folder: folder.to_owned(), manifest, shards: Shards::default() })
     }
 
     /// The folder.
@@ -93,13 +95,8 @@ impl Library {
             Layout::Webdataset => {
                 let path = shard_path(&self.folder, id);
                 let wanted = member_name(&self.manifest, label, id);
-                for member in members(&path)? {
-                    let (name, bytes) = member?;
-                    if name == wanted {
-                        return Ok(bytes);
-                    }
-                }
-                Err(ArchiveError::content(&path, format!("has no {wanted}")))
+                let found = self.shards.bytes(&path, &wanted)?;
+                found.ok_or_else(|| ArchiveError::content(&path, format!("has no {wanted}")))
             }
         }
     }

@@ -100,6 +100,12 @@ impl Record {
         }
     }
 
+    /// The content of a label's text file: what a library with a file a sample keeps, and one without follows
+    /// from. `None` for images, and for parameters of a sample whose settings are unknown.
+    pub fn text(&self, label: Label) -> Option<String> {
+        crate::encode::text(self, label)
+    }
+
     /// A file's name without folder and extension.
     pub fn stem(id: u64) -> String {
         format!("{id:05}")

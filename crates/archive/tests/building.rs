@@ -314,3 +314,31 @@ fn a_folder_of_the_published_form_can_be_imported() {
     assert!(before.iter().all(|(path, bytes)| after[path] == *bytes));
     assert!(adatom_archive::import(&folder, &mut |_| {}).unwrap_err().to_string().contains("already"));
 }
+
+#[test]
+fn a_sample_of_a_shard_is_read_alone_and_its_texts_follow_from_its_record() {
+    let generator = common::generator(3);
+    let parent = tempfile::tempdir().unwrap();
+    let (files, shards) = (parent.path().join("files"), parent.path().join("shards"));
+    common::run(&common::request(&generator, &files, 1..=48)).unwrap();
+    common::run(&Build { layout: Layout::Webdataset, ..common::request(&generator, &shards, 1..=48) })
+        .unwrap();
+    let (files, packed) = (Library::open(&files).unwrap(), Library::open(&shards).unwrap());
+    for id in [48, 1, 17] {
+        let record = packed.record(id).unwrap();
+        for label in Label::ALL {
+            let bytes = files.bytes(label, id).unwrap();
+            assert_eq!(packed.bytes(label, id).unwrap(), bytes, "{label} of {id}");
+            let text = record.text(label).map(String::into_bytes);
+            assert_eq!(text, (!label.is_image()).then_some(bytes), "{label} of {id}");
+        }
+        assert!(packed.bytes(Label::Image, 49).unwrap_err().to_string().contains("00049.image.png"));
+    }
+    // A shard that ends early still gives what lies before.
+    let path = shards.join("shard-000000.tar");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let cut = Library::open(&shards).unwrap();
+    assert!(cut.bytes(Label::Params, 2).is_ok());
+    assert!(cut.bytes(Label::Image, 47).is_err());
+}

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Finds, measures and restores every atom column in an atomic-resolution ADF-STEM image.
@@ -52,6 +53,8 @@ pub enum Command {
     Convert(Convert),
     /// Open the desktop app: see, find, edit, measure and export columns in a window
     Desktop(Desktop),
+    /// Serve a library as a web site: search, look, compare, download
+    Serve(Serve),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -540,6 +543,18 @@ pub struct Simulations {
     /// Print what the multislice simulations will cost, and stop
     #[arg(long)]
     pub plan: bool,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// Folder of the library
+    pub folder: PathBuf,
+    /// Address and port; port 0 takes a free one, 0.0.0.0 listens to the whole network
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Archives that are made at once at most
+    #[arg(long, default_value_t = 16)]
+    pub archives: usize,
 }
 
 #[derive(Subcommand)]

@@ -3,6 +3,7 @@
 use crate::arguments as args;
 use crate::commands::{Bar, Done, Failure, catch_interrupt, say, say_json};
 use crate::multislice::{print_plan, simulate};
+use crate::serve::index;
 use adatom_archive::{Build, Depth, Label, Layout, Library, Outcome, Record, build, import, merge, verify};
 use adatom_library::{Generator, Recipe};
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub fn library(command: &args::LibraryCommand) -> Done {
             let mut bar = Bar::new("merging");
             let manifest = merge(&options.parts, &options.output, &mut |part| bar.show(part))?;
             bar.clear();
+            index(&options.output);
             say(&format!("{}: {}", options.output.display(), manifest.title()));
             Ok(())
         }
@@ -45,6 +47,7 @@ pub fn library(command: &args::LibraryCommand) -> Done {
             let mut bar = Bar::new("importing");
             let manifest = import(&options.folder, &mut |part| bar.show(part))?;
             bar.clear();
+            index(&options.folder);
             say(&format!("{}: {}", options.folder.display(), manifest.title()));
             Ok(())
         }
@@ -112,7 +115,9 @@ fn run_build(options: &args::LibraryBuild) -> Done {
         jobs: threads(options.jobs),
         resume: options.resume,
     };
-    write(&request, &stop)
+    write(&request, &stop)?;
+    index(&options.output);
+    Ok(())
 }
 
 fn range(options: &args::LibraryBuild, generator: &Generator) -> Result<RangeInclusive<u64>, Failure> {

@@ -10,6 +10,7 @@ mod library;
 mod measure;
 mod multislice;
 mod plan;
+mod serve;
 mod training;
 
 use arguments::{Arguments, BenchCommand, Command};
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Info(options) => files::info(&options),
         Command::Convert(options) => files::convert(&options),
         Command::Desktop(options) => desktop::desktop(&options),
+        Command::Serve(options) => serve::serve(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,225 @@
+use super::entry::Entry;
+use super::series::{Number, checksum, to_bytes};
+use super::{APPLICATION, VERSION};
+use crate::query::Sort;
+use crate::{Facet, Kind, WebError};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Different values of a facet of words at most; more are kept as unknown.
+const MAX_WORDS: usize = u16::MAX as usize;
+
+/// What tells whether an index is that of a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// SHA-256 of `samples.jsonl`.
+    pub sha256: String,
+    /// Its size \[bytes\].
+    pub size: u64,
+    /// When it was changed \[ns since 1970\].
+    pub modified_ns: i64,
+}
+
+/// Makes an index of entries that are added one by one, in the order of their numbers.
+pub struct Builder {
+    path: PathBuf,
+    partial: PathBuf,
+    ids: Vec<u32>,
+    offsets: Vec<u64>,
+    lengths: Vec<u32>,
+    words: HashMap<Facet, Words>,
+    numbers: HashMap<Facet, Vec<f32>>,
+    texts: HashMap<String, u32>,
+    text_of: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Words {
+    known: HashMap<String, u16>,
+    codes: Vec<u16>,
+}
+
+impl Words {
+    fn code(&mut self, value: &str) -> u16 {
+        if value.is_empty() {
+            return 0;
+        }
+        if let Some(code) = self.known.get(value) {
+            return *code;
+        }
+        let code = self.known.len() + 1;
+        if code > MAX_WORDS {
+            return 0;
+        }
+        self.known.insert(value.to_owned(), code as u16);
+        code as u16
+    }
+}
+
+impl Builder {
+    /// An index at `path`, which appears when it is finished.
+    pub fn new(path: &Path) -> Self {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let partial = path.with_file_name(format!(".{name}.partial-{}", std::process::id()));
+        Self {
+            path: path.to_owned(),
+            partial,
+            ids: Vec::new(),
+            offsets: Vec::new(),
+            lengths: Vec::new(),
+            words: HashMap::new(),
+            numbers: HashMap::new(),
+            texts: HashMap::new(),
+            text_of: Vec::new(),
+        }
+    }
+
+    /// Adds a sample.
+    ///
+    /// # Errors
+    /// When its number is not above the last one's, or above four billion.
+    pub fn add(&mut self, entry: &Entry) -> Result<(), WebError> {
+        let id = u32::try_from(entry.id).ok().filter(|id| self.ids.last().is_none_or(|last| last < id));
+        let id = id.ok_or_else(|| {
+            let last = self.ids.last().copied().unwrap_or_default();
+            let message = format!("sample {} after sample {last}; numbers must rise", entry.id);
+            WebError::content(&self.path, message)
+        })?;
+        self.ids.push(id);
+        self.offsets.push(entry.offset);
+        self.lengths.push(entry.length);
+        for facet in Facet::ALL {
+            match facet.kind() {
+                Kind::Words => {
+                    let words = self.words.entry(facet).or_default();
+                    let code = words.code(entry.words.get(&facet).map_or("", String::as_str));
+                    words.codes.push(code);
+                }
+                Kind::Numbers => {
+                    let value = entry.numbers.get(&facet).copied().unwrap_or(f32::NAN);
+                    self.numbers.entry(facet).or_default().push(value);
+                }
+            }
+        }
+        let (text, next) = (entry.text(), self.texts.len() as u32);
+        self.text_of.push(*self.texts.entry(text).or_insert(next));
+        Ok(())
+    }
+
+    /// Writes the index under a temporary name and renames it.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn finish(self, stamp: &Stamp) -> Result<(), WebError> {
+        // Whatever a build that was killed left.
+        let _ = fs::remove_file(&self.partial);
+        let written = self.write(stamp).map_err(WebError::index(&self.path)).and_then(|()| {
+            let io = WebError::io;
+            fs::File::open(&self.partial).and_then(|file| file.sync_all()).map_err(io(&self.partial))?;
+            fs::rename(&self.partial, &self.path).map_err(io(&self.path))
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&self.partial);
+        }
+        written
+    }
+
+    fn write(&self, stamp: &Stamp) -> rusqlite::Result<()> {
+        let connection = Connection::open(&self.partial)?;
+        connection.execute_batch(&format!(
+            "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+             PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};
+             CREATE TABLE stamp (sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+                samples INTEGER NOT NULL, texts INTEGER NOT NULL);
+             CREATE TABLE word (facet TEXT NOT NULL, code INTEGER NOT NULL, value TEXT NOT NULL);
+             CREATE TABLE series (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL);
+             CREATE VIRTUAL TABLE text USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
+             BEGIN;"
+        ))?;
+        let size = i64::try_from(stamp.size).unwrap_or(i64::MAX);
+        connection.execute(
+            "INSERT INTO stamp VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![stamp.sha256, size, stamp.modified_ns, self.ids.len() as i64, self.texts.len() as i64],
+        )?;
+        let series = |name: &str, bytes: Vec<u8>| {
+            connection
+                .execute("INSERT INTO series VALUES (?1, ?2, ?3)", params![name, checksum(&bytes), bytes])
+        };
+        series("id", to_bytes(&self.ids))?;
+        series("offset", to_bytes(&self.offsets))?;
+        series("length", to_bytes(&self.lengths))?;
+        series("text", to_bytes(&self.text_of))?;
+        for facet in Facet::ALL {
+            if let Some(words) = self.words.get(&facet) {
+                series(facet.key(), to_bytes(&words.codes))?;
+                for (value, code) in &words.known {
+                    connection
+                        .execute("INSERT INTO word VALUES (?1, ?2, ?3)", params![facet.key(), code, value])?;
+                }
+            }
+            if let Some(values) = self.numbers.get(&facet) {
+                series(facet.key(), to_bytes(values))?;
+            }
+        }
+        for sort in Sort::STORED {
+            series(&format!("by {}", sort.key()), to_bytes(&self.order(sort)))?;
+        }
+        for (text, code) in &self.texts {
+            let row = i64::from(*code) + 1;
+            connection.execute("INSERT INTO text (rowid, body) VALUES (?1, ?2)", params![row, text])?;
+        }
+        connection.execute_batch("COMMIT; INSERT INTO text (text) VALUES ('optimize');")?;
+        connection.close().map_err(|(_, error)| error)
+    }
+
+    /// The samples' places in the index, the smallest value first, unknown ones last.
+    fn order(&self, sort: Sort) -> Vec<u32> {
+        let mut order: Vec<(u64, u32)> = (0..self.ids.len() as u32)
+            .map(|at| {
+                let key = match sort.facet() {
+                    Some(facet) => {
+                        let value = self.numbers.get(&facet).and_then(|values| values.get(at as usize));
+                        rank(value.copied().unwrap_or(f32::NAN))
+                    }
+                    None => shuffled(u64::from(self.ids[at as usize])),
+                };
+                (key, at)
+            })
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, at)| at).collect()
+    }
+}
+
+/// A number whose order is the values', NaN last.
+fn rank(value: f32) -> u64 {
+    let bits = if value.is_nan() { f32::INFINITY.to_bits() + 1 } else { (value + 0.0).to_bits() };
+    u64::from(if bits >> 31 == 1 { !bits } else { bits | 1 << 31 })
+}
+
+/// A number that looks like chance and is the same everywhere (the finaliser of SplitMix64).
+fn shuffled(mut value: u64) -> u64 {
+    value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// The bytes of a series, for those who look at what was stored.
+pub(crate) fn is_series_of<T: Number>(bytes: &[u8], samples: usize) -> bool {
+    bytes.len() == samples * T::SIZE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_have_the_order_of_values() {
+        let values = [f32::NEG_INFINITY, -2.0, -1e-9, 0.0, 1e-9, 3.0, f32::INFINITY, f32::NAN];
+        assert!(values.windows(2).all(|pair| rank(pair[0]) < rank(pair[1])));
+        assert_eq!(rank(-0.0), rank(0.0));
+    }
+}

@@ -1,0 +1,396 @@
+use super::build::{Stamp, is_series_of};
+use super::series::{Number, checksum, from_bytes};
+use super::{APPLICATION, VERSION};
+use crate::query::Sort;
+use crate::{Facet, Kind, WebError};
+use rusqlite::{Connection, OpenFlags, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// Values of a facet of numbers that are listed one by one at most; more are put into bins.
+const MAX_LISTED: usize = 24;
+/// Bins, about.
+const BINS: f32 = 20.0;
+/// Connections to the file that are kept.
+const MAX_CONNECTIONS: usize = 4;
+/// Time that a search for text may take.
+const MAX_SEARCH: Duration = Duration::from_secs(5);
+
+/// The index of a library, in memory but for the text.
+pub struct Index {
+    path: PathBuf,
+    stamp: Stamp,
+    ids: Vec<u32>,
+    offsets: Vec<u64>,
+    lengths: Vec<u32>,
+    columns: Vec<Column>,
+    text_of: Vec<u32>,
+    texts: usize,
+    orders: Vec<(Sort, Vec<u32>)>,
+    connections: Mutex<Vec<Connection>>,
+    /// How many samples each option of each facet has in the whole library.
+    pub(crate) totals: OnceLock<Vec<Vec<usize>>>,
+}
+
+/// A facet's values, one a sample.
+pub(crate) struct Column {
+    /// For each sample a code, 0 where nothing is known.
+    pub codes: Vec<u16>,
+    /// For each code the options that it stands for: none, one, or of elements several.
+    pub stands_for: Vec<Vec<u16>>,
+    pub options: Options,
+    /// Of a facet of numbers.
+    pub numbers: Vec<f32>,
+    /// The smallest and the largest of them.
+    pub bounds: Option<(f32, f32)>,
+}
+
+/// What can be chosen.
+pub(crate) enum Options {
+    Words(Vec<String>),
+    /// Every number that there is.
+    Numbers(Vec<f32>),
+    /// From, to below; `edges` has one more than there are bins.
+    Bins(Vec<f32>),
+}
+
+impl Options {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Words(words) => words.len(),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Bins(edges) => edges.len().saturating_sub(1),
+        }
+    }
+}
+
+impl Index {
+    /// Opens the index at `path`.
+    ///
+    /// # Errors
+    /// When there is none, it is of another version, or damaged.
+    pub fn open(path: &Path) -> Result<Self, WebError> {
+        let connection = connect(path)?;
+        let sql = WebError::index;
+        let number = |pragma: &str| {
+            connection
+                .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+                .map_err(sql(path))
+        };
+        let found = (number("application_id")?, number("user_version")?);
+        if found != (APPLICATION, VERSION) {
+            let message = format!("an index of version {}; this program's have version {VERSION}", found.1);
+            return Err(WebError::content(path, message));
+        }
+        let (stamp, samples, texts) = connection
+            .query_row("SELECT sha256, size, modified_ns, samples, texts FROM stamp", [], |row| {
+                let size = row.get::<_, i64>(1)?.unsigned_abs();
+                let stamp = Stamp { sha256: row.get(0)?, size, modified_ns: row.get(2)? };
+                Ok((stamp, row.get::<_, i64>(3)?.unsigned_abs() as usize, row.get::<_, i64>(4)?))
+            })
+            .map_err(sql(path))?;
+        let reader = Reader { path, connection: &connection, samples };
+        let (ids, offsets, lengths) =
+            (reader.series("id")?, reader.series("offset")?, reader.series("length")?);
+        let text_of: Vec<u32> = reader.series("text")?;
+        let columns = Facet::ALL.map(|facet| reader.column(facet));
+        let columns = columns.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut orders = Vec::new();
+        for sort in Sort::STORED {
+            let order: Vec<u32> = reader.series(&format!("by {}", sort.key()))?;
+            if order.iter().any(|at| *at as usize >= samples) {
+                return Err(reader.damaged(sort.key()));
+            }
+            orders.push((sort, order));
+        }
+        let texts = usize::try_from(texts).unwrap_or_default();
+        if text_of.iter().any(|text| *text as usize >= texts) {
+            return Err(reader.damaged("text"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            stamp,
+            ids,
+            offsets,
+            lengths,
+            columns,
+            text_of,
+            texts,
+            orders,
+            connections: Mutex::new(vec![connection]),
+            totals: OnceLock::new(),
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which library it is of.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The place of sample `id` in the index.
+    pub fn find(&self, id: u64) -> Option<usize> {
+        self.ids.binary_search(&u32::try_from(id).ok()?).ok()
+    }
+
+    /// The number of the sample at a place.
+    pub fn id(&self, at: usize) -> u64 {
+        u64::from(self.ids[at])
+    }
+
+    /// Where the sample's line begins in `samples.jsonl`, and its length \[bytes\].
+    pub fn line(&self, at: usize) -> (u64, usize) {
+        (self.offsets[at], self.lengths[at] as usize)
+    }
+
+    pub(crate) fn column(&self, facet: Facet) -> &Column {
+        &self.columns[facet.at()]
+    }
+
+    /// A sample's value of a facet of words, empty where unknown; of elements their symbols.
+    pub fn words(&self, facet: Facet, at: usize) -> Vec<&str> {
+        let column = self.column(facet);
+        let Options::Words(words) = &column.options else { return Vec::new() };
+        column.stands_for[column.codes[at] as usize]
+            .iter()
+            .map(|word| words[*word as usize].as_str())
+            .collect()
+    }
+
+    /// A sample's value of a facet of numbers, `None` where unknown.
+    pub fn number(&self, facet: Facet, at: usize) -> Option<f32> {
+        self.column(facet).numbers.get(at).copied().filter(|value| !value.is_nan())
+    }
+
+    /// Places by a stored order; `None` for the order of the numbers, which is that of the index.
+    pub(crate) fn order(&self, sort: Sort) -> Option<&[u32]> {
+        self.orders.iter().find(|(known, _)| *known == sort).map(|(_, order)| order.as_slice())
+    }
+
+    /// For each sample whether its words match a search.
+    ///
+    /// # Errors
+    /// When the file can't be read any more.
+    pub(crate) fn matching(&self, search: &str) -> Result<super::bits::Bits, WebError> {
+        let sql = WebError::index;
+        let connections = || self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = connections().pop();
+        let connection = kept.map_or_else(|| connect(&self.path), Ok)?;
+        let mut found = vec![false; self.texts];
+        let run = || {
+            let mut statement = connection.prepare("SELECT rowid FROM text WHERE text MATCH ?1")?;
+            let mut rows = statement.query(params![search])?;
+            while let Some(row) = rows.next()? {
+                let text = usize::try_from(row.get::<_, i64>(0)? - 1).unwrap_or(usize::MAX);
+                if let Some(found) = found.get_mut(text) {
+                    *found = true;
+                }
+            }
+            Ok(())
+        };
+        let interrupt = connection.get_interrupt_handle();
+        let result = within(MAX_SEARCH, move || interrupt.interrupt(), run).map_err(sql(&self.path));
+        result?;
+        let mut kept = connections();
+        if kept.len() < MAX_CONNECTIONS {
+            kept.push(connection);
+        }
+        Ok(super::bits::Bits::of(&self.text_of, |text| found[text as usize]))
+    }
+}
+
+/// Runs `work`; calls `stop` from another thread if it takes longer than `limit`.
+fn within<T>(limit: Duration, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (done, ended) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            if ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                stop();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+fn connect(path: &Path) -> Result<Connection, WebError> {
+    // Without this check the message would be that a file can't be opened.
+    std::fs::metadata(path).map_err(WebError::io(path))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(WebError::index(path))
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    connection: &'a Connection,
+    samples: usize,
+}
+
+impl Reader<'_> {
+    fn damaged(&self, what: &str) -> WebError {
+        WebError::content(self.path, format!("its column {what:?} is damaged; the index must be built anew"))
+    }
+
+    fn series<T: Number>(&self, name: &str) -> Result<Vec<T>, WebError> {
+        let values = self
+            .connection
+            .query_row("SELECT crc, data FROM series WHERE name = ?1", params![name], |row| {
+                let bytes = row.get_ref(1)?.as_blob()?;
+                let whole =
+                    is_series_of::<T>(bytes, self.samples) && checksum(bytes) == row.get::<_, u32>(0)?;
+                Ok(whole.then(|| from_bytes(bytes)))
+            })
+            .map_err(WebError::index(self.path))?;
+        values.ok_or_else(|| self.damaged(name))
+    }
+
+    fn column(&self, facet: Facet) -> Result<Column, WebError> {
+        match facet.kind() {
+            Kind::Words => self.words(facet),
+            Kind::Numbers => Ok(numbers(self.series(facet.key())?)),
+        }
+    }
+
+    fn words(&self, facet: Facet) -> Result<Column, WebError> {
+        let codes: Vec<u16> = self.series(facet.key())?;
+        let values = self
+            .connection
+            .prepare("SELECT value FROM word WHERE facet = ?1 ORDER BY code")
+            .and_then(|mut statement| {
+                statement
+                    .query_map(params![facet.key()], |row| row.get(0))?
+                    .collect::<Result<Vec<String>, _>>()
+            })
+            .map_err(WebError::index(self.path))?;
+        if codes.iter().any(|code| usize::from(*code) > values.len()) {
+            return Err(self.damaged(facet.key()));
+        }
+        let mut options: Vec<String> = if facet == Facet::Elements {
+            values.iter().flat_map(|value| value.split(' ')).map(str::to_owned).collect()
+        } else {
+            values.clone()
+        };
+        options.sort_unstable();
+        options.dedup();
+        let option = |value: &str| options.binary_search_by(|known| known.as_str().cmp(value)).ok();
+        let stands_for = |value: &String| -> Vec<u16> {
+            let parts: Vec<&str> =
+                if facet == Facet::Elements { value.split(' ').collect() } else { vec![value.as_str()] };
+            parts.into_iter().filter_map(option).map(|at| at as u16).collect()
+        };
+        let stands_for = std::iter::once(Vec::new()).chain(values.iter().map(stands_for)).collect();
+        Ok(Column { codes, stands_for, options: Options::Words(options), numbers: Vec::new(), bounds: None })
+    }
+}
+
+/// A column of numbers with its options: the numbers, where they are few, or bins.
+fn numbers(numbers: Vec<f32>) -> Column {
+    let mut listed: Vec<f32> = Vec::new();
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for value in numbers.iter().copied().filter(|value| value.is_finite()) {
+        (low, high) = (low.min(value), high.max(value));
+        if listed.len() <= MAX_LISTED
+            && let Err(at) = listed.binary_search_by(|known| known.total_cmp(&value))
+        {
+            listed.insert(at, value);
+        }
+    }
+    let options =
+        if listed.len() <= MAX_LISTED { Options::Numbers(listed) } else { Options::Bins(edges(low, high)) };
+    let codes = match &options {
+        Options::Numbers(listed) => {
+            let code = |v: &f32| listed.binary_search_by(|known| known.total_cmp(v)).map_or(0, |at| at + 1);
+            numbers.iter().map(|value| code(value) as u16).collect()
+        }
+        Options::Bins(edges) => {
+            let (first, step, bins) = (edges[0], edges[1] - edges[0], edges.len() - 1);
+            // Of a value at an edge the comparison decides, as it does for whoever asks for the bin's range.
+            let code = |value: &f32| {
+                let mut at = (((value - first) / step) as usize).min(bins - 1);
+                if *value < edges[at] {
+                    at = at.saturating_sub(1);
+                } else if at + 1 < bins && *value >= edges[at + 1] {
+                    at += 1;
+                }
+                at + 1
+            };
+            let known = |value: &f32| if value.is_finite() { code(value) as u16 } else { 0 };
+            numbers.iter().map(known).collect()
+        }
+        Options::Words(_) => Vec::new(),
+    };
+    let stands_for =
+        std::iter::once(Vec::new()).chain((0..options.len()).map(|at| vec![at as u16])).collect();
+    let bounds = (low <= high).then_some((low, high));
+    Column { codes, stands_for, options, numbers, bounds }
+}
+
+/// Round numbers from below `low` to above `high`.
+fn edges(low: f32, high: f32) -> Vec<f32> {
+    let rough = (high - low) / BINS;
+    let power = 10_f32.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough);
+    let step = step.unwrap_or(10.0 * power);
+    let first = (low / step).floor();
+    let bins = ((high / step).floor() - first) as usize + 1;
+    // From whole numbers, so that the edges are as round as they can be.
+    let exact = |n: f32| if step < 1.0 { n / (1.0 / step).round() } else { n * step.round() };
+    (0..=bins).map(|at| exact(first + at as f32)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_numbers_are_put_into_round_bins_that_hold_them() {
+        let values: Vec<f32> = (0..1000).map(|at| 8.13 + at as f32 * 0.0217).chain([f32::NAN]).collect();
+        let column = numbers(values.clone());
+        let Options::Bins(edges) = &column.options else { panic!("no bins") };
+        assert!((10..=30).contains(&column.options.len()), "{edges:?}");
+        assert_eq!((edges[0], edges[1]), (8.0, 10.0));
+        for (value, code) in values.iter().zip(&column.codes).take(1000) {
+            let bin = usize::from(*code) - 1;
+            assert!(edges[bin] <= *value && *value < edges[bin + 1], "{value} in bin {bin}");
+        }
+        assert_eq!(column.codes[1000], 0);
+    }
+
+    #[test]
+    fn few_numbers_are_listed() {
+        let column = numbers(vec![20.0, 8.0, 20.0, f32::NAN]);
+        assert!(matches!(&column.options, Options::Numbers(listed) if *listed == [8.0, 20.0]));
+        assert_eq!(column.codes, [2, 1, 2, 0]);
+    }
+
+    #[test]
+    fn work_that_takes_too_long_is_told_to_stop() {
+        let stopped = std::sync::atomic::AtomicBool::new(false);
+        let set = || stopped.store(true, std::sync::atomic::Ordering::SeqCst);
+        let is_set = || stopped.load(std::sync::atomic::Ordering::SeqCst);
+        within(Duration::from_millis(5), set, || {
+            while !is_set() {
+                std::thread::yield_now();
+            }
+        });
+        stopped.store(false, std::sync::atomic::Ordering::SeqCst);
+        within(Duration::from_secs(60), set, || ());
+        assert!(!is_set());
+    }
+}

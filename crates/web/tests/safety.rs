@@ -1,0 +1,408 @@
+//! What clients, disks and networks do to a server: it answers properly and goes on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod common;
+#[path = "common/http.rs"]
+mod http;
+
+use adatom_archive::{Depth, Layout};
+use adatom_web::Limits;
+use http::{Reply, Running};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+fn own(limits: Limits) -> (TempDir, Running) {
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let running = Running::start(&parent.path().join("library"), limits);
+    (parent, running)
+}
+
+fn shared() -> &'static Running {
+    static SHARED: OnceLock<(TempDir, Running)> = OnceLock::new();
+    &SHARED.get_or_init(|| own(Limits::default())).1
+}
+
+#[test]
+fn no_path_leads_out_of_the_library() {
+    let server = shared();
+    let secrets = [
+        "../library.json",
+        "..%2flibrary.json",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "..\\library.json",
+        "....//etc/passwd",
+        "%c0%ae%c0%ae/etc/passwd",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "image%00.png",
+        "..;/library.json",
+        "samples.jsonl",
+        "index.sqlite",
+        "%5c%5cserver%5cshare",
+    ];
+    for secret in secrets {
+        for address in [
+            format!("/{secret}"),
+            format!("/assets/{secret}"),
+            format!("/api/v1/samples/1/files/{secret}"),
+            format!("/api/v1/samples/{secret}/files/image"),
+            format!("/api/v1/samples/1/pixels/{secret}"),
+            format!("/api/v1/samples/1/thumbnail?label={secret}"),
+            format!("/api/v1/archive.zip?label={secret}"),
+            format!("/samples/{secret}"),
+        ] {
+            let reply = server.get(&address);
+            assert!([400, 404].contains(&reply.status), "{address}: {}", reply.status);
+            let text = String::from_utf8_lossy(&reply.body);
+            assert!(!text.contains("root:") && !text.contains("samples_sha256"), "{address}");
+        }
+    }
+    server.is_well();
+}
+
+#[test]
+fn text_reaches_the_database_only_as_a_value() {
+    let server = shared();
+    let before = server.get("/api/v1/samples?q=platinum").json()["total"].clone();
+    for text in [
+        "'; DROP TABLE text; --",
+        "\" OR 1=1 --",
+        "x' UNION SELECT * FROM stamp --",
+        "body:*",
+        "NEAR(a b)",
+        "a AND NOT b",
+        "\"unclosed",
+        "^a*",
+        "{a b}",
+        "-a",
+        "%' OR '1'='1",
+        "\\",
+        "\u{0}",
+        "ﬀ𝕏\u{202e}",
+    ] {
+        let text: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for address in
+            ["/api/v1/samples?q=", "/api/v1/samples?material=", "/api/v1/facets?zone=", "/samples?q="]
+        {
+            let reply = server.get(&format!("{address}{text}"));
+            assert_eq!(reply.status, 200, "{address}{text}: {}", reply.text());
+            if address.starts_with("/api") {
+                assert_eq!(reply.json()["total"], 0, "{address}{text}");
+            }
+        }
+    }
+    assert_eq!(server.get("/api/v1/samples?q=platinum").json()["total"], before);
+}
+
+#[test]
+fn what_clients_send_is_text_on_pages_and_never_markup() {
+    let server = shared();
+    let hostile = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+    for address in [
+        format!("/samples?q={hostile}"),
+        format!("/samples?material={hostile}&element={hostile}"),
+        format!("/download?q={hostile}"),
+        format!("/samples/1?q={hostile}"),
+        format!("/samples/{hostile}"),
+        format!("/compare?id={hostile}"),
+        format!("/samples?psnr_db={hostile}"),
+    ] {
+        let reply = server.ask("GET", &address, &[("accept", "text/html")]);
+        assert!(reply.header("content-type").starts_with("text/html"), "{address}");
+        let page = reply.text();
+        assert!(!page.contains("<script>") && !page.contains("\"><script"), "{address}");
+    }
+    let text = "GET /api HTTP/1.1\r\nhost: a'$(rm -rf)<b>\r\nconnection: close\r\n\r\n";
+    let page = server.say(text.as_bytes()).text();
+    assert!(!page.contains("rm -rf"), "a strange host is not repeated");
+}
+
+#[test]
+fn every_answer_tells_browsers_to_be_careful() {
+    let server = shared();
+    for address in [
+        "/",
+        "/samples",
+        "/samples/1",
+        "/compare",
+        "/download",
+        "/api",
+        "/nowhere",
+        "/assets/site.js",
+        "/api/v1/samples",
+        "/api/v1/samples/1/files/image",
+        "/api/v1/archive.zip?q=1",
+    ] {
+        let reply = server.ask("GET", address, &[("accept", "text/html")]);
+        let policy = reply.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{address}");
+        assert!(!policy.contains("unsafe"), "{address}: {policy}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(reply.header(name), value, "{address}");
+        }
+        if reply.header("content-type").starts_with("text/html") {
+            let page = reply.text();
+            // What the policy would block must not be there.
+            assert!(
+                !page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"),
+                "{address}"
+            );
+            assert!(
+                page.split("<script").skip(1).all(|script| script.trim_start().starts_with("src=\"/assets/")),
+                "{address}"
+            );
+            assert!(
+                page.split("<img").skip(1).all(|image| image.split('>').next().unwrap().contains("alt=\"")),
+                "{address}"
+            );
+        }
+    }
+}
+
+#[test]
+fn heads_that_are_too_large_are_refused() {
+    let server = shared();
+    let many: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
+    for (what, text) in [
+        ("a long header", format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(200_000))),
+        ("many headers", format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n")),
+    ] {
+        assert_eq!(server.say(text.as_bytes()).status, 431, "{what}");
+        server.is_well();
+    }
+    let address = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "y".repeat(200_000));
+    let status = server.say(address.as_bytes()).status;
+    assert!([414, 431].contains(&status), "a long address: {status}");
+    for nonsense in [
+        "\r\n\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{16}\u{3}\u{1}",
+        "GET / HTTP/1.1\r\nbad header\r\n\r\n",
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(nonsense.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        if let Ok(reply) = Reply::read(stream) {
+            assert_eq!(reply.status, 400, "{nonsense:?}");
+        }
+        server.is_well();
+    }
+}
+
+#[test]
+fn a_client_that_never_ends_its_request_is_sent_away() {
+    let limits = Limits { header: Duration::from_millis(300), ..Limits::default() };
+    let (_parent, server) = own(limits);
+    let mut slow: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    slow.iter_mut().for_each(|stream| stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").unwrap());
+    let started = Instant::now();
+    server.is_well();
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(50));
+        // One byte after the other doesn't help.
+        slow.iter_mut().for_each(|stream| drop(stream.write_all(b"x")));
+    }
+    let mut idle = server.connect();
+    for stream in slow {
+        assert_eq!(Reply::read(stream).unwrap().status, 408);
+    }
+    let mut rest = Vec::new();
+    assert_eq!(idle.read_to_end(&mut rest).unwrap(), 0, "an idle connection is closed without a word");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    server.is_well();
+}
+
+/// A library whose archive is larger than what sockets buffer.
+fn large() -> TempDir {
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let folder = parent.path().join("library/image");
+    for id in 1..=common::COUNT {
+        let path = folder.join(format!("{id:05}.png"));
+        let mut bytes = fs::read(&path).unwrap();
+        // What stands behind a picture's end is ignored.
+        bytes.resize(1 << 20, 0);
+        fs::write(path, bytes).unwrap();
+    }
+    parent
+}
+
+#[test]
+fn a_client_that_takes_nothing_gives_its_place_back() {
+    let parent = large();
+    let limits = Limits { archives: 2, stall: Duration::from_millis(400), ..Limits::default() };
+    let server = Running::start(&parent.path().join("library"), limits);
+    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    for stream in &mut held {
+        stream.write_all(ask).unwrap();
+        let mut first = [0; 100];
+        stream.read_exact(&mut first).unwrap();
+        assert!(first.starts_with(b"HTTP/1.1 200"));
+    }
+    let refused = server.get("/api/v1/archive.zip?label=image");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "10"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("2 downloads"), "{}", refused.text());
+    server.is_well();
+    std::thread::sleep(Duration::from_millis(1500));
+    let whole = server.get("/api/v1/archive.tar?label=image");
+    assert!(whole.status == 200 && whole.body.len() > 48 << 20, "the places are free again");
+    for mut stream in held {
+        let mut rest = Vec::new();
+        // Broken off: either the end comes early, or the connection is reset.
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.len() < 48 << 20 && !rest.ends_with(b"0\r\n\r\n"));
+    }
+}
+
+#[test]
+fn a_download_that_is_left_half_way_ends_and_one_whose_client_says_no_more_goes_on() {
+    let parent = large();
+    let limits = Limits { archives: 1, ..Limits::default() };
+    let server = Running::start(&parent.path().join("library"), limits);
+    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let mut left = server.connect();
+    left.write_all(ask).unwrap();
+    left.read_exact(&mut [0; 1000]).unwrap();
+    drop(left);
+    let started = Instant::now();
+    // Its place is free as soon as the server has seen it.
+    let half = loop {
+        let mut stream = server.connect();
+        stream.write_all(ask).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut status = [0; 12];
+        stream.peek(&mut status).unwrap();
+        if status.starts_with(b"HTTP/1.1 200") {
+            break stream;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "the place was never given back");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    half.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let reply = Reply::read(half).unwrap();
+    assert!(reply.body.len() > 48 << 20, "a client that only closed its own half gets everything");
+    server.is_well();
+}
+
+#[test]
+fn a_library_that_is_removed_or_changed_is_reported() {
+    let (parent, server) = own(Limits::default());
+    let folder = parent.path().join("library");
+    fs::remove_file(folder.join("image/00007.png")).unwrap();
+    let missing = server.get("/api/v1/samples/7/files/image");
+    assert_eq!(missing.status, 503);
+    assert!(missing.text().contains("missing or damaged"), "{}", missing.text());
+    assert_eq!(server.get("/api/v1/samples/8/files/image").status, 200);
+    // An archive that can't be finished must not look whole.
+    let mut stream = server.connect();
+    stream.write_all(b"GET /api/v1/archive.zip?q=%237&label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert!(Reply::read(stream).is_err(), "the transfer is broken off");
+
+    let records = fs::read(folder.join("samples.jsonl")).unwrap();
+    fs::write(folder.join("samples.jsonl"), "{\"id\":1}\n".repeat(2000)).unwrap();
+    let changed = server.get("/api/v1/samples/3");
+    assert_eq!((changed.status, changed.text().contains("damaged")), (503, true));
+
+    fs::write(folder.join("samples.jsonl"), records).unwrap();
+    fs::rename(&folder, parent.path().join("elsewhere")).unwrap();
+    for address in ["/api/v1/samples/9", "/api/v1/samples/9/files/image", "/api/v1/health", "/samples/9"] {
+        let gone = server.get(address);
+        assert_eq!(gone.status, 503, "{address}");
+        assert!(gone.text().contains("is gone or was moved"), "{address}: {}", gone.text());
+        assert!(
+            !gone.text().contains(parent.path().to_str().unwrap()),
+            "paths of the disk are nobody's business"
+        );
+    }
+    // What is in memory is still answered.
+    assert_eq!(server.get("/api/v1/samples?material=Pt").json()["total"], 8);
+    fs::rename(parent.path().join("elsewhere"), &folder).unwrap();
+    assert_eq!(server.get("/api/v1/samples/9/files/image").status, 200);
+}
+
+#[test]
+fn an_index_that_is_damaged_while_it_is_served_spoils_text_searches_alone() {
+    let (parent, server) = own(Limits::default());
+    let path = parent.path().join("library/index.sqlite");
+    assert_eq!(server.get("/api/v1/samples?q=platinum").json()["total"], 8);
+    let size = fs::metadata(&path).unwrap().len();
+    fs::write(&path, vec![0x5a; usize::try_from(size).unwrap()]).unwrap();
+    // More searches at once than connections are kept, so that the damaged file is opened anew.
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let ask = |n: usize| server.get(&format!("/api/v1/samples?q=platinum&columns={n}..")).status;
+        let handles: Vec<_> = (0..12).map(|n| scope.spawn(move || ask(n))).collect();
+        handles.into_iter().map(|handle| handle.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert_eq!(server.get("/api/v1/samples?material=Pt&sort=-psnr_db").json()["total"], 8);
+    drop(server);
+    // A new server makes a new index.
+    let server = Running::start(&parent.path().join("library"), Limits::default());
+    assert_eq!(server.get("/api/v1/samples?q=platinum").json()["total"], 8);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_whose_disk_hangs_is_answered_in_time() {
+    let (parent, server) = own(Limits { request: Duration::from_millis(300), ..Limits::default() });
+    // Reading from a pipe waits until somebody writes.
+    let pipe = parent.path().join("library/image/00004.png");
+    fs::remove_file(&pipe).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reply = server.get("/api/v1/samples/4/files/image");
+    assert_eq!((reply.status, reply.json()["status"].as_u64()), (503, Some(503)));
+    assert!(reply.text().contains("0.3 s"), "{}", reply.text());
+    server.is_well();
+    // Lets the thread go that still waits.
+    drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+}
+
+#[test]
+fn more_connections_than_allowed_wait_for_their_turn() {
+    let limits = Limits { connections: 2, header: Duration::from_millis(300), ..Limits::default() };
+    let (_parent, server) = own(limits);
+    let held: Vec<_> = (0..2).map(|_| server.connect()).collect();
+    server.is_well();
+    drop(held);
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_finishes_downloads_and_takes_no_more() {
+    let parent = large();
+    let mut server = Running::start(&parent.path().join("library"), Limits::default());
+    let mut stream = server.connect();
+    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.peek(&mut [0; 12]).unwrap();
+    server.stop();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(std::net::TcpStream::connect(server.address).is_err(), "nobody listens any more");
+    let reply = Reply::read(stream).unwrap();
+    assert!(reply.body.len() > 48 << 20 && reply.body.ends_with(&[0; 1024]), "the whole archive came");
+    let started = Instant::now();
+    server.join();
+    assert!(started.elapsed() < Duration::from_secs(5), "then it ends at once");
+}
+
+#[test]
+fn a_download_that_never_ends_does_not_keep_the_server_for_ever() {
+    let parent = large();
+    let limits = Limits { grace: Duration::from_millis(300), ..Limits::default() };
+    let mut server = Running::start(&parent.path().join("library"), limits);
+    let mut stream = server.connect();
+    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.peek(&mut [0; 12]).unwrap();
+    let started = Instant::now();
+    server.join();
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
