@@ -2,6 +2,7 @@
 
     multislice.py PEER [CASE...]      all or some cases (PEER: our example `peer`)
     multislice.py --abtem JOB OUT     abTEM's side of one job in this process, as JSON and raw floats
+    multislice.py --thin CSV PNG      plots what our example `thin_limit` prints
 
 Differences are relative RMS, sqrt(mean (ours - theirs)^2 / mean theirs^2), of values on one absolute scale:
 fractions of the incident beam. "Exact deltas" takes a factor out of abTEM's potentials, see there. Times are of whole runs, potentials included, after imports.
@@ -89,11 +90,19 @@ def cases():
             )
     waves["wave 20 nm off samples"] = job(srtio3, (4, 4, 51), [300, 324], 102, wave=[7.3, 8.2])
     waves["wave 20 nm tilted"] = job(srtio3, (4, 4, 51), [320, 320], 102, wave=[7.3, 8.2], tilt=[8, -5])
-    waves["wave thin finite"] = job(srtio3, (4, 4, 2), [320, 320], 8, wave=[7.3, 8.2], projection="finite")
+    # abTEM puts atoms onto samples by linear interpolation and a factor that makes up for some of it: the finer the samples,
+    # the less there is to make up for.
+    waves["wave 20 nm off fine samples"] = job(srtio3, (4, 4, 51), [540, 588], 102, wave=[7.3, 8.2])
+    for side in (320, 640):
+        label = f"wave thin finite, {side} samples"
+        waves[label] = job(srtio3, (4, 4, 2), [side, side], 8, wave=[7.3, 8.2], projection="finite")
     images = {
         "SrTiO3 [001] 10 nm": job(srtio3, (4, 4, 26), [320, 320], 52, detectors=rings, scan=scan([STO, STO], [13, 13])),
-        "Si [110] 20 nm": job(silicon, (4, 3, 52), [320, 324], 104, detectors=rings,
-                              scan=scan([5.431 / 2**0.5, 5.431], [13, 18])),
+        **{
+            f"Si [110] 20 nm, {nx} samples": job(silicon, (4, 3, 52), [nx, ny], 104, detectors=rings,
+                                                 scan=scan([5.431 / 2**0.5, 5.431], [13, 18]))
+            for nx, ny in ((320, 324), (640, 648))
+        },
         "MoS2": job(mos2, (6, 3, 1), [324, 288], 4, detectors=rings, scan=scan([3.161, 3.161 * 3**0.5], [16, 28]),
                     energy=80, semiangle=25, aberrations=dict(defocus_angstrom=-4)),
         "Au wedge": job(gold_wedge, (6, 4, 6), [480, 320], 12, detectors=rings, scan=scan([24.468, 4.078], [78, 13])),
@@ -244,8 +253,28 @@ def tables():
         print(f"{name}: {count} coefficients of {len(rows)} elements, largest relative difference {worst:.1e}")
 
 
+def thin(table, picture):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with open(table) as file:
+        names = file.readline().strip().split(",")[1:]
+    thickness, *ratios = np.loadtxt(table, delimiter=",", skiprows=1, unpack=True)
+    figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
+    axes.axhline(1, color="0.6", linewidth=0.8)
+    for name, ratio, mark in zip(names, ratios, "os^"):
+        axes.plot(thickness / 10, ratio, mark + "-", label=name, markersize=3, linewidth=1)
+    axes.set(xlabel="thickness [nm]", ylabel="multislice / linear model", xlim=(0, None), ylim=(0, None))
+    axes.legend(frameon=False, title="probe on")
+    figure.savefig(picture, dpi=120)
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--abtem":
+    if sys.argv[1] == "--thin":
+        thin(*sys.argv[2:])
+    elif sys.argv[1] == "--abtem":
         with open(sys.argv[2]) as file:
             abtem_side(json.load(file), sys.argv[3])
     else:

@@ -447,7 +447,7 @@ fn check_simulated(generator: &Generator, count: u64, json: bool) -> Done {
     let seconds = plans.iter().map(|(_, plan)| plan.seconds).sum();
     let most = plans.iter().map(|(_, plan)| plan.memory_bytes).max().unwrap_or(0);
     say(&format!(
-        "before its {count} samples come {} multislice simulations: about {}, at most {} of memory",
+        "multislice simulations before its {count} samples: {}, about {}, at most {} of memory",
         plans.len(),
         library::duration(seconds),
         library::size(most as f64)

@@ -64,7 +64,8 @@ pub fn print_plan(generator: &Generator) {
     }
     let count = generator.simulations().len();
     let megabytes = memory as f64 / 1e6;
-    say(&format!("{count} simulations: about {}, at most {megabytes:.0} MB", duration(seconds)));
+    let simulations = if count == 1 { "simulation" } else { "simulations" };
+    say(&format!("{count} {simulations}: about {}, at most {megabytes:.0} MB", duration(seconds)));
 }
 
 fn strain(strain: f64) -> String {

@@ -29,7 +29,7 @@ pub struct Plan {
     pub memory_bytes: usize,
     /// Threads.
     pub threads: usize,
-    /// Estimated time, from a slice that was timed \[s\].
+    /// Estimated time, from a slice and a wave's way through it that were timed \[s\].
     pub seconds: f64,
 }
 

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Samples of the radial tables of an atom's potential: an error below 1e-5 of its value at zero frequency.
 const RADIAL_SAMPLES: usize = 4096;
@@ -175,26 +176,49 @@ impl Transmissions {
         atoms: &[Atom],
         energy_kv: f64,
     ) -> Result<Self, MultisliceError> {
-        let sigma = interaction_parameter(energy_kv) as f32;
         let (order, different) = slicing.distinct(atoms);
-        let grid = &engine.grid;
-        let band: Vec<f32> = (0..grid.samples())
-            .map(|i| grid.kept(grid.kx(i % grid.nx).hypot(grid.ky(i / grid.nx))) as f32)
-            .collect();
+        let band = band(engine);
         let different = different
             .par_iter()
-            .map(|members| {
-                let potential = slice_potential(engine, slicing, members)?;
-                let mut wave: Vec<Complex32> = potential.iter().map(|v| Complex32::cis(sigma * v)).collect();
-                engine.filter(&mut wave, |x, y| band[y * grid.nx + x]);
-                Ok(Arc::new(wave))
-            })
+            .map(|members| transmission(engine, slicing, members, energy_kv, &band).map(Arc::new))
             .collect::<Result<_, MultisliceError>>()?;
         Ok(Self { different, order })
+    }
+
+    /// Time that one thread needs for a slice \[s\], the one with the most atoms. Zero where it can't be made.
+    pub(crate) fn slice_seconds(engine: &Engine, slicing: &Slicing, atoms: &[Atom], energy_kv: f64) -> f64 {
+        let (_, different) = slicing.distinct(atoms);
+        let size = |members: &Members| members.values().map(Vec::len).sum::<usize>();
+        let Some(largest) = different.iter().max_by_key(|members| size(members)) else { return 0.0 };
+        let band = band(engine);
+        let start = Instant::now();
+        let made = transmission(engine, slicing, largest, energy_kv, &band);
+        made.map_or(0.0, |_| start.elapsed().as_secs_f64())
     }
 
     /// The slices in the order in which the beam passes them.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[Complex32]> {
         self.order.iter().map(|&slice| self.different[slice].as_slice())
     }
+}
+
+/// What of each sample of a Fourier transform is kept.
+fn band(engine: &Engine) -> Vec<f32> {
+    let grid = &engine.grid;
+    (0..grid.samples()).map(|i| grid.kept(grid.kx(i % grid.nx).hypot(grid.ky(i / grid.nx))) as f32).collect()
+}
+
+/// exp(iσV) of one slice.
+fn transmission(
+    engine: &Engine,
+    slicing: &Slicing,
+    members: &Members,
+    energy_kv: f64,
+    band: &[f32],
+) -> Result<Vec<Complex32>, MultisliceError> {
+    let sigma = interaction_parameter(energy_kv) as f32;
+    let potential = slice_potential(engine, slicing, members)?;
+    let mut wave: Vec<Complex32> = potential.iter().map(|v| Complex32::cis(sigma * v)).collect();
+    engine.filter(&mut wave, |x, y| band[y * engine.grid.nx + x]);
+    Ok(wave)
 }

@@ -160,7 +160,7 @@ impl Simulation {
         })
     }
 
-    /// What the simulation will cost; times a few slices to know.
+    /// What the simulation will cost; makes one slice and times a few passes to know.
     pub fn plan(&self) -> Plan {
         let wavelength = self.settings.probe.wavelength_angstrom();
         let (samples, sampling_angstrom, largest_angle_mrad) = Plan::of_grid(&self.engine.grid, wavelength);
@@ -177,6 +177,10 @@ impl Simulation {
         let reducing = self.windows.as_ref().map_or(0.0, |windows| {
             (configurations * positions * self.foci.len()) as f64 * windows.seconds(self.foci[0].0.len())
         });
+        let distinct_slices = self.distinct_slices();
+        let energy = self.settings.probe.energy_kv();
+        let slice = Transmissions::slice_seconds(&self.engine, &self.slicing, &self.specimen.atoms, energy);
+        let making = (configurations * distinct_slices) as f64 * slice;
         Plan {
             samples,
             sampling_angstrom,
@@ -184,13 +188,13 @@ impl Simulation {
             atoms: self.specimen.atoms.len(),
             slices: self.slicing.count,
             slice_thickness_angstrom: self.slicing.thickness,
-            distinct_slices: self.distinct_slices(),
+            distinct_slices,
             positions,
             configurations,
             waves,
             memory_bytes: slices + rest,
             threads,
-            seconds: (propagating + reducing) / threads as f64,
+            seconds: (making + propagating + reducing) / threads as f64,
         }
     }
 
