@@ -2,7 +2,7 @@ use crate::encode::hexadecimal;
 use crate::{ArchiveError, Manifest, Record};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The file with a line a sample.
@@ -83,6 +83,8 @@ pub struct RecordIndex {
     path: PathBuf,
     /// The samples' numbers and where their lines begin.
     lines: Vec<(u64, u64)>,
+    /// Where the last one ends.
+    end: u64,
 }
 
 impl RecordIndex {
@@ -99,7 +101,7 @@ impl RecordIndex {
             line.clear();
             let length = reader.read_until(b'\n', &mut line).map_err(io(&path))?;
             if length == 0 {
-                return Ok(Self { path, lines });
+                return Ok(Self { path, lines, end: at });
             }
             let Numbered { id } = serde_json::from_slice(&line).map_err(|error| {
                 ArchiveError::content(&path, format!("line {}: {error}", lines.len() + 1))
@@ -119,16 +121,26 @@ impl RecordIndex {
     /// # Errors
     /// When its line can't be read.
     pub fn record(&self, position: usize) -> Result<Option<Record>, ArchiveError> {
-        let Some((_, at)) = self.lines.get(position) else { return Ok(None) };
-        let io = ArchiveError::io;
-        let mut file = File::open(&self.path).map_err(io(&self.path))?;
-        file.seek(SeekFrom::Start(*at)).map_err(io(&self.path))?;
-        let mut line = String::new();
-        BufReader::new(file).read_line(&mut line).map_err(io(&self.path))?;
-        serde_json::from_str(&line)
+        let Some(&(_, at)) = self.lines.get(position) else { return Ok(None) };
+        let end = self.lines.get(position + 1).map_or(self.end, |&(_, next)| next);
+        serde_json::from_slice(&part(&self.path, at, end - at)?)
             .map(Some)
             .map_err(|error| ArchiveError::content(&self.path, format!("line {}: {error}", position + 1)))
     }
+}
+
+/// The `length` bytes of a file from `at` on.
+pub(crate) fn part(path: &Path, at: u64, length: u64) -> Result<Vec<u8>, ArchiveError> {
+    let mut file = File::open(path).map_err(ArchiveError::io(path))?;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(at))
+        .and_then(|_| file.take(length).read_to_end(&mut bytes))
+        .map_err(ArchiveError::io(path))?;
+    if bytes.len() as u64 == length {
+        return Ok(bytes);
+    }
+    let message = format!("ends before byte {}; it was changed while it was read", at.saturating_add(length));
+    Err(ArchiveError::content(path, message))
 }
 
 /// SHA-256 of a library's `samples.jsonl`.

@@ -1,10 +1,12 @@
-use crate::journal::{RecordIndex, records};
+use crate::encode::hash;
+use crate::journal::{Journal, RecordIndex, part, records};
 use crate::shard::Shards;
 use crate::store::{file_path, member_name, shard_path};
 use crate::zarr::unpack;
 use crate::{ArchiveError, Label, Layout, Manifest, Record};
 use adatom_formats::{Selection, open_bytes};
 use ndarray::Array2;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -82,6 +84,40 @@ impl Library {
         RecordIndex::open(&self.folder)
     }
 
+    /// `length` bytes of `samples.jsonl` from `offset` on, for those who know where a record is.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub fn line(&self, offset: u64, length: u64) -> Result<Vec<u8>, ArchiveError> {
+        part(&Journal::path(&self.folder), offset, length)
+    }
+
+    /// A sample's file of one label, if its SHA-256 is the one that its record has in `files`. A label without a sum
+    /// there is not checked.
+    ///
+    /// # Errors
+    /// When it isn't there, can't be read or is another one.
+    pub fn checked_bytes(
+        &self,
+        label: Label,
+        id: u64,
+        files: &BTreeMap<Label, String>,
+    ) -> Result<Vec<u8>, ArchiveError> {
+        let bytes = self.bytes(label, id)?;
+        if files.get(&label).is_none_or(|sum| *sum == hash(&bytes)) {
+            return Ok(bytes);
+        }
+        Err(ArchiveError::content(&self.path(label, id), "its SHA-256 is not the one in its record"))
+    }
+
+    /// The image of one label in the grey levels of the sample's file, of which these are the bytes.
+    ///
+    /// # Errors
+    /// When they are no image.
+    pub fn image_of(&self, label: Label, id: u64, bytes: Vec<u8>) -> Result<Array2<f32>, ArchiveError> {
+        self.decode(label, &self.path(label, id), bytes)
+    }
+
     /// A sample's file of one label.
     ///
     /// # Errors
@@ -106,7 +142,7 @@ impl Library {
     /// # Errors
     /// When it isn't there or can't be read.
     pub fn image(&self, label: Label, id: u64) -> Result<Array2<f32>, ArchiveError> {
-        self.decode(label, &self.path(label, id), self.bytes(label, id)?)
+        self.image_of(label, id, self.bytes(label, id)?)
     }
 
     /// A sample's image of one label in units of the ideal image's peak, masks from 0 to 1. Of an imported library,

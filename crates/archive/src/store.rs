@@ -127,7 +127,7 @@ pub(crate) fn member_of_record(id: u64) -> String {
 
 /// The shard that a sample is in.
 pub(crate) fn shard_path(folder: &Path, id: u64) -> PathBuf {
-    folder.join(format!("shard-{:06}.tar", (id - 1) / SHARD))
+    folder.join(format!("shard-{:06}.tar", id.saturating_sub(1) / SHARD))
 }
 
 /// Every file of a library's samples, relative to its folder, and what it is called in the library that this one

@@ -27,7 +27,8 @@ type Put<'a> = dyn FnMut(&str, &[u8]) -> Result<(), ArchiveError> + 'a;
 
 /// Where a sample's chunk of a label is.
 pub(crate) fn chunk_path(folder: &Path, manifest: &Manifest, label: Label, id: u64) -> PathBuf {
-    folder.join(label.name()).join(format!("c.{}.0.0", id - manifest.first))
+    // A number before the first one's has no chunk, whatever a record says.
+    folder.join(label.name()).join(format!("c.{}.0.0", id.wrapping_sub(manifest.first)))
 }
 
 /// The bytes of a chunk.
