@@ -24,6 +24,7 @@ if (theme) {
 // The gallery: filters apply at once.
 const narrow = matchMedia("(max-width: 56rem)");
 let waiting = null;
+let typing = 0;
 let folded = narrow.matches;
 
 /** The address of the form as it is now, without what is empty. */
@@ -36,22 +37,42 @@ function address(form) {
   return form.getAttribute("action") + (query ? "?" + query : "");
 }
 
-/** Shows an address in place of what is there; `keep` is the id of the element that had the focus. */
+/** What somebody is at when a page changes under their hands: a field, what is in it, and where. */
+function focusNow() {
+  const field = document.activeElement;
+  return field?.name && document.getElementById("browse").contains(field)
+    ? { name: field.name, type: field.type, value: field.value, start: field.selectionStart, end: field.selectionEnd } : null;
+}
+
+/** Leads them to the same field of the new page; with `keep` what they have written stays, also in the meantime. */
+function focusAgain(page, before, keep) {
+  const same = [...page.querySelectorAll("input, select")].find((e) =>
+    e.name === before.name && e.type === before.type && (e.type !== "checkbox" || e.value === before.value));
+  if (!same) return;
+  if (keep && ["search", "number"].includes(same.type) && same.value !== before.value) {
+    same.value = before.value;
+    // Text is searched when it is complete; browsers don't notice that a number was written before.
+    if (same.type === "number") same.addEventListener("blur", apply, { once: true });
+  }
+  same.focus({ preventScroll: true });
+  if (before.start != null) same.setSelectionRange(before.start, before.end);
+}
+
+/** Shows an address in place of what is there. */
 async function show(url, push) {
   waiting?.abort();
   const own = waiting = new AbortController();
   const browse = document.getElementById("browse");
   browse.setAttribute("aria-busy", "true");
-  const focus = document.activeElement;
-  const focused = focus?.name ? [focus.name, focus.value, focus.selectionStart] : null;
-  const open = new Map([...browse.querySelectorAll("details.facet")].map((d) => [d.dataset.facet, d.open]));
-  const scroll = browse.querySelector(".side")?.scrollTop || 0;
-  folded = !browse.querySelector(".filters").open;
   try {
     const answer = await fetch(url, { signal: own.signal, headers: { accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = page.getElementById("browse");
     if (!next) { location.assign(url); return; }
+    const focused = focusNow();
+    const open = new Map([...browse.querySelectorAll("details.facet")].map((d) => [d.dataset.facet, d.open]));
+    const scroll = browse.querySelector(".side")?.scrollTop || 0;
+    folded = !browse.querySelector(".filters").open;
     for (const details of next.querySelectorAll("details.facet")) {
       if (open.has(details.dataset.facet)) details.open = open.get(details.dataset.facet);
     }
@@ -62,15 +83,8 @@ async function show(url, push) {
     prepare();
     const side = next.querySelector(".side");
     if (side) side.scrollTop = scroll;
-    if (focused) {
-      const same = [...next.querySelectorAll("input, select")].find((e) =>
-        e.name === focused[0] && (e.type !== "checkbox" || e.value === focused[1]));
-      same?.focus({ preventScroll: true });
-      if (same && focused[2] != null && ["search", "text"].includes(same.type)) {
-        same.value = focused[1];
-        same.setSelectionRange(focused[2], focused[2]);
-      }
-    }
+    if (focused) focusAgain(next, focused, push);
+    document.getElementById("status").textContent = next.querySelector("#results-title").textContent;
   } catch (error) {
     if (error.name !== "AbortError") location.assign(url);
   } finally {
@@ -78,11 +92,15 @@ async function show(url, push) {
   }
 }
 
+/** Searches for what the filters are now. */
+function apply() {
+  clearTimeout(typing);
+  show(address(document.getElementById("search")), true);
+}
+
 function prepare() {
   const search = document.getElementById("search");
   if (!search) return;
-  let typing = 0;
-  const apply = () => { clearTimeout(typing); show(address(search), true); };
   search.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
   search.addEventListener("change", (event) => { if (event.target.type !== "search") apply(); });
   search.addEventListener("input", (event) => {
@@ -92,10 +110,11 @@ function prepare() {
   });
   for (const bar of search.querySelectorAll(".bars rect")) {
     bar.addEventListener("click", () => {
-      const facet = bar.closest("fieldset");
-      facet.querySelector("input[name$='.min']").value = bar.dataset.low;
-      facet.querySelector("input[name$='.max']").value = bar.dataset.high;
-      facet.querySelectorAll("input[type=hidden]").forEach((input) => input.remove());
+      const facet = bar.closest("fieldset"), field = (name) => facet.querySelector(`input[name$='.${name}']`);
+      for (const extra of facet.querySelectorAll("input[type=hidden]")) if (extra !== field("below")) extra.remove();
+      field("min").value = bar.dataset.low;
+      // A sample at a bin's upper end is the next one's.
+      field("max").value = field("below").value = bar.dataset.high;
       apply();
     });
   }

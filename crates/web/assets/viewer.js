@@ -5,7 +5,7 @@
   const byId = (id) => document.getElementById(id);
   const viewer = byId("viewer");
   const stage = byId("stage"), plane = byId("plane"), still = byId("still"), spots = byId("spots");
-  const canvas = byId("canvas"), cover = byId("cover"), readout = byId("readout");
+  const canvas = byId("canvas"), cover = byId("cover"), readout = byId("readout"), cross = byId("cross");
   const { id, version } = viewer.dataset;
   const pixel = Number(viewer.dataset.pixel), white = Number(viewer.dataset.white);
   const ranges = new Map(viewer.dataset.ranges.split(" ").filter(Boolean).map((text) => {
@@ -43,6 +43,8 @@
         const values = new TYPES[header("type")](await answer.arrayBuffer());
         return { label, values, width: Number(header("width")), height: Number(header("height")) };
       })());
+      // What has failed is asked for again the next time.
+      loaded.get(label).catch(() => loaded.delete(label));
     }
     return loaded.get(label);
   }
@@ -83,19 +85,26 @@
     cover.hidden = false;
   }
 
-  let base = null, over = null;
+  let base = null, over = null, updates = 0;
   async function update() {
+    // Another choice may be made while the images of this one are under way.
+    const own = ++updates;
     try {
-      base = await load(byId("base").value);
+      const image = await load(byId("base").value);
+      if (own !== updates) return;
+      base = image;
       draw(canvas, base, byId("map").value, byId("auto").checked);
       still.hidden = true;
       const name = byId("over").value;
-      over = name ? await load(name) : null;
+      const lay = name ? await load(name) : null;
+      if (own !== updates) return;
+      over = lay;
       if (over) drawCover(over); else cover.hidden = true;
       cover.style.opacity = byId("opacity").value / 100;
       spots.style.display = byId("dots").checked ? "" : "none";
       viewer.dataset.shown = [base.label, name].filter(Boolean).join("+");
     } catch (error) {
+      if (own !== updates) return;
       readout.textContent = "The image can't be shown: " + error.message;
     }
   }
@@ -110,7 +119,8 @@
     plane.style.height = height + "px";
     plane.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
     // A pixel of the screen, in those of the image.
-    spots.style.setProperty("--thin", `${1 / zoom}px`);
+    for (const drawing of [spots, cross]) drawing.style.setProperty("--thin", `${1 / zoom}px`);
+    drawCross();
     byId("zoom-level").textContent = `${Math.round(zoom * 100)} %`;
     viewer.dataset.zoom = zoom.toFixed(3);
   }
@@ -139,7 +149,33 @@
     const box = stage.getBoundingClientRect();
     scale(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
+
+  // A crosshair reads values without a pointer: it moves by pixels of the image, and the image follows it.
+  let aim = null;
+  function drawCross() {
+    const arm = 12 / zoom;
+    cross.firstElementChild.setAttribute("d", aim === null ? "" :
+      `M${aim.x - arm} ${aim.y}H${aim.x + arm}M${aim.x} ${aim.y - arm}V${aim.y + arm}`);
+  }
+  function aimAt(x, y) {
+    const within = (value, size) => Math.max(0, Math.min(size - 1, value));
+    aim = { x: within(x, width), y: within(y, height) };
+    const [atX, atY] = [left + (aim.x + 0.5) * zoom, top + (aim.y + 0.5) * zoom];
+    move(Math.max(0, -atX) || Math.min(0, stage.clientWidth - atX), Math.max(0, -atY) || Math.min(0, stage.clientHeight - atY));
+    readAt(aim.x, aim.y);
+  }
+  const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
   stage.addEventListener("keydown", (event) => {
+    const aimed = event.shiftKey && !event.ctrlKey && !event.metaKey && STEPS[event.key];
+    if (aimed) {
+      event.preventDefault();
+      // It begins where one looks.
+      const middle = (size, start) => Math.floor((size / 2 - start) / zoom);
+      if (aim === null) aimAt(middle(stage.clientWidth, left), middle(stage.clientHeight, top));
+      else aimAt(aim.x + aimed[0], aim.y + aimed[1]);
+      return;
+    }
     const step = 40;
     const keys = {
       ArrowLeft: () => move(step, 0), ArrowRight: () => move(-step, 0), ArrowUp: () => move(0, step), ArrowDown: () => move(0, -step),
@@ -188,7 +224,9 @@
   }
   function read(event) {
     const box = stage.getBoundingClientRect();
-    const x = (event.clientX - box.left - left) / zoom - 0.5, y = (event.clientY - box.top - top) / zoom - 0.5;
+    readAt((event.clientX - box.left - left) / zoom - 0.5, (event.clientY - box.top - top) / zoom - 0.5);
+  }
+  function readAt(x, y) {
     if (!base || x < -0.5 || y < -0.5 || x >= width - 0.5 || y >= height - 0.5) {
       readout.textContent = "Outside the image.";
       return;

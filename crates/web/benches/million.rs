@@ -98,12 +98,12 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index.sqlite");
     let started = Instant::now();
-    let (mut builder, mut chance) = (Builder::new(&path), Chance(1));
+    let (mut builder, mut chance) = (Builder::default(), Chance(1));
     for id in 1..=samples {
         builder.add(&entry(id, &mut chance)).expect("a row");
     }
     let stamp = Stamp { sha256: "0".repeat(64), size: 0, modified_ns: 0 };
-    builder.finish(&stamp).expect("an index");
+    builder.finish(&path, &stamp).expect("an index");
     let megabytes = std::fs::metadata(&path).map_or(0.0, |m| m.len() as f64 / 1e6);
     println!("{samples} samples: index built in {:.2} s, {megabytes:.0} MB", started.elapsed().as_secs_f64());
 

@@ -24,6 +24,16 @@ pub enum WebError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// A setting that makes no sense.
+    #[error("{name} {value}: {message}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        message: String,
+    },
     /// A file that isn't what it should be.
     #[error("{path}: {message}")]
     Content {

@@ -13,6 +13,12 @@ pub const MAX_TEXT: usize = 200;
 pub const MAX_WORD: usize = 100;
 /// Values and ranges of one facet at most.
 pub const MAX_VALUES: usize = 64;
+/// Digits of a number before and behind the point at most: as many as the smallest and the largest have.
+const MAX_DIGITS: usize = 50;
+
+/// What a form's fields of a range are called behind the facet's key: its ends, and the end that is left out. A range to
+/// that very end is one below it, as a bin's is; one to another end isn't.
+pub(crate) const FIELDS: [&str; 3] = [".min", ".max", ".below"];
 
 /// Which samples, in which order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -173,8 +179,30 @@ impl std::fmt::Display for Range {
 fn number(text: &str) -> Option<f32> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
-    let plain = |text: &str| (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    (plain(whole) && plain(part)).then(|| text.parse().ok()).flatten()
+    let plain =
+        |text: &str| (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain(whole) && plain(part) { any_number(text) } else { None }
+}
+
+/// A number as browsers let people write it into a field: `15`, `.5`, `1e3`.
+fn any_number(text: &str) -> Option<f32> {
+    let known = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let value: f64 = text.parse().ok().filter(|_| text.bytes().all(known))?;
+    // Beyond all numbers that samples have is far enough.
+    Some(value.clamp(f32::MIN.into(), f32::MAX.into()) as f32)
+}
+
+/// The regular expression of a facet's value of numbers, or nothing, as [`Range::parse`] reads it.
+pub(crate) fn range_pattern() -> String {
+    let number = format!(r"-?[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?");
+    format!(r"^({number}(\.\.(<?{number})?)?|\.\.<?{number})?$")
+}
+
+/// The facet of a form's field of a range, and which of [`FIELDS`] it is.
+fn field(key: &str) -> Option<(Facet, usize)> {
+    let place = FIELDS.iter().position(|name| key.ends_with(name))?;
+    let facet = Facet::from_key(key.strip_suffix(FIELDS[place])?)?;
+    (facet.kind() == Kind::Numbers).then_some((facet, place))
 }
 
 /// The parameters of an address, decoded.
@@ -214,6 +242,7 @@ impl Query {
         let mut query = Self::default();
         let mut left = Parameters::new();
         let mut counts = BTreeMap::new();
+        let mut fields: BTreeMap<Facet, [Option<f32>; 3]> = BTreeMap::new();
         for (key, value) in parameters.drain(..) {
             if key == "q" {
                 query.text = text(&value)?;
@@ -230,19 +259,18 @@ impl Query {
                 if !value.is_empty() {
                     query.add(facet, &value)?;
                 }
-            } else {
-                // A form's two fields of a range.
-                match key.strip_suffix(".min").or_else(|| key.strip_suffix(".max")).and_then(Facet::from_key)
-                {
-                    Some(facet) if facet.kind() == Kind::Numbers => {
-                        if !value.is_empty() {
-                            query.narrow(facet, &value, key.ends_with(".max"))?;
-                        }
-                    }
-                    _ => left.push((key, value)),
+            } else if let Some((facet, place)) = field(&key) {
+                if !value.is_empty() {
+                    let wrong = || format!("{value:?} is no number; give one, as 15");
+                    let number =
+                        any_number(value.trim()).ok_or_else(|| Refused::new(facet.key(), wrong()))?;
+                    fields.entry(facet).or_default()[place] = Some(number);
                 }
+            } else {
+                left.push((key, value));
             }
         }
+        fields.into_iter().for_each(|(facet, fields)| query.narrow(facet, fields));
         *parameters = left;
         Ok(query)
     }
@@ -268,36 +296,29 @@ impl Query {
                     let message = format!("{value:?} is no number or range; give 20, 15..25, 15.. or ..25");
                     Refused::new(facet.key(), message)
                 })?;
-                let filter = self.filters.entry(facet).or_insert_with(|| Filter::Ranges(Vec::new()));
-                if let Filter::Ranges(ranges) = filter
-                    && !ranges.contains(&range)
-                {
-                    ranges.push(range);
-                }
+                self.add_range(facet, range);
             }
         }
         Ok(())
     }
 
-    /// One side of a form's range.
-    fn narrow(&mut self, facet: Facet, value: &str, is_high: bool) -> Result<(), Refused> {
-        let number = number(value.trim())
-            .ok_or_else(|| Refused::new(facet.key(), format!("{value:?} is no number; give one, as 15")))?;
-        let open = Range { low: f32::NEG_INFINITY, high: f32::INFINITY, below: false };
+    fn add_range(&mut self, facet: Facet, range: Range) {
         let filter = self.filters.entry(facet).or_insert_with(|| Filter::Ranges(Vec::new()));
-        if let Filter::Ranges(ranges) = filter {
-            let mut range = ranges.pop().unwrap_or(open);
-            if is_high {
-                range.high = number
-            } else {
-                range.low = number
-            }
-            if range.low > range.high {
-                (range.low, range.high) = (range.high, range.low);
-            }
+        if let Filter::Ranges(ranges) = filter
+            && !ranges.contains(&range)
+        {
             ranges.push(range);
         }
-        Ok(())
+    }
+
+    /// Adds the range of a form's fields, if one of its ends is given.
+    fn narrow(&mut self, facet: Facet, [min, max, below]: [Option<f32>; 3]) {
+        if min.is_none() && max.is_none() {
+            return;
+        }
+        let (low, high) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+        let below = max.is_some() && below == max && low <= high;
+        self.add_range(facet, Range { low: low.min(high), high: high.max(low), below });
     }
 
     /// The query of an address that asks for this, without page or anything else.
@@ -423,13 +444,24 @@ mod tests {
         {
             assert_eq!(Range::parse(text), None, "{text}");
         }
+        for value in [f32::MIN, f32::MIN_POSITIVE, 0.1, f32::MAX, f32::from_bits(1)] {
+            assert_eq!(Range::parse(&value.to_string()).unwrap().low, value, "comes back");
+        }
+        assert_eq!(Range::parse(&format!("..{}", "9".repeat(50))).unwrap().high, f32::MAX);
     }
 
     #[test]
-    fn a_forms_two_fields_are_one_range() {
+    fn a_forms_fields_are_one_range() {
         let query = parse("psnr_db.min=15&psnr_db.max=20&columns.min=&columns.max=").unwrap();
         assert_eq!(query.address(), "psnr_db=15..20");
         assert_eq!(parse("psnr_db.min=30&psnr_db.max=20").unwrap().address(), "psnr_db=20..30");
+        let bin = parse("psnr_db.below=20&psnr_db.max=20&psnr_db.min=15").unwrap();
+        assert_eq!(bin, parse("psnr_db=15..<20").unwrap());
+        let other = parse("psnr_db.min=15&psnr_db.max=21&psnr_db.below=20").unwrap();
+        assert_eq!(other, parse("psnr_db=15..21").unwrap(), "somebody has written another end");
+        assert!(parse("psnr_db.below=20").unwrap().is_everything());
+        let browsers = parse("columns.min=.5&columns.max=1e3").unwrap();
+        assert_eq!(browsers, parse("columns=0.5..1000").unwrap());
         let error = parse("psnr_db.min=much").unwrap_err();
         assert_eq!((error.parameter.as_str(), error.message.contains("\"much\"")), ("psnr_db", true));
     }

@@ -1,7 +1,7 @@
 //! Search over an index: which samples, how many of each option, which page.
 
 use crate::index::bits::Bits;
-use crate::index::{Column, Options};
+use crate::index::{Column, Options, plain_digits};
 use crate::query::{Filter, Order, Query, Sort};
 use crate::{Facet, Index, WebError};
 
@@ -150,11 +150,12 @@ impl Selection<'_> {
             return Facet::ALL.map(of).to_vec();
         }
         let (first, second) = Facet::ALL.split_at(Facet::ALL.len() / 2);
+        let all = |facets: &[Facet]| facets.iter().map(|facet| of(*facet)).collect::<Vec<_>>();
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| second.iter().map(|facet| of(*facet)).collect::<Vec<_>>());
-            let mut choices: Vec<Choices> = first.iter().map(|facet| of(*facet)).collect();
+            let other = std::thread::Builder::new().spawn_scoped(scope, || all(second));
+            let mut choices = all(first);
             // A thread that could not run is one's own work.
-            choices.extend(other.join().unwrap_or_else(|_| second.iter().map(|facet| of(*facet)).collect()));
+            choices.extend(other.ok().and_then(|other| other.join().ok()).unwrap_or_else(|| all(second)));
             choices
         })
     }
@@ -292,19 +293,12 @@ fn named(facet: Facet, column: &Column, counts: &[usize], totals: &[usize]) -> C
 
 /// A search in FTS5's language: every word of the text as the beginning of a word. `None` without a word.
 fn fts_query(text: &str) -> Option<String> {
-    let plain: String = text.chars().map(|c| subscript(c).unwrap_or(c)).collect();
-    let words: Vec<String> = plain
+    let words: Vec<String> = plain_digits(text)
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(|word| format!("\"{word}\"*"))
         .collect();
     (!words.is_empty()).then(|| words.join(" "))
-}
-
-/// The digit of a subscript, as in SrTiO₃.
-fn subscript(c: char) -> Option<char> {
-    let digit = (c as u32).checked_sub('₀' as u32).filter(|digit| *digit < 10)?;
-    char::from_digit(digit, 10)
 }
 
 #[cfg(test)]

@@ -8,23 +8,38 @@ mod http;
 
 use adatom_archive::{Depth, Label, Layout, Library, verify};
 use adatom_web::Limits;
-use http::{Reply, Running};
+use common::Shared;
+use http::{Running, Served};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::Path;
-use std::sync::OnceLock;
-use tempfile::TempDir;
+use std::sync::Arc;
 
-fn shared() -> &'static Running {
-    static SHARED: OnceLock<(TempDir, Running)> = OnceLock::new();
-    let start = || {
-        let parent = common::small(Layout::Temimagenet, Depth::Eight);
-        let running = Running::start(&parent.path().join("library"), Limits::default());
-        (parent, running)
+fn shared() -> Arc<Served> {
+    static SHARED: Shared<Served> = Shared::new();
+    SHARED.get(|| Served::of(common::small(Layout::Temimagenet, Depth::Eight), Limits::default()))
+}
+
+/// A server of a library with some labels of a recipe's first eight samples.
+fn kept(recipe: &str, labels: &[Label]) -> Served {
+    let parent = tempfile::tempdir().unwrap();
+    common::build_in(parent.path(), recipe, 1..=8, labels, Layout::Temimagenet, Depth::Eight);
+    Served::of(parent, Limits::default())
+}
+
+/// Whether text is Python; true where there is none to ask.
+fn is_python(text: &str) -> bool {
+    let check = "import ast, sys; ast.parse(sys.stdin.read())";
+    let python =
+        std::process::Command::new("python3").args(["-c", check]).stdin(std::process::Stdio::piped()).spawn();
+    let Ok(mut python) = python else {
+        eprintln!("SKIPPED: there is no python3");
+        return true;
     };
-    &SHARED.get_or_init(start).1
+    std::io::Write::write_all(&mut python.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    python.wait().unwrap().success()
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -86,6 +101,11 @@ fn every_described_address_answers_as_described_and_no_other_is_there() {
         let kind = reply.header("content-type");
         let schema = &responses["200"]["content"][kind];
         assert!(schema.is_object(), "{address}: {kind} is not described");
+        let in_parts = reply.header("accept-ranges") == "bytes";
+        assert!(
+            ["206", "304", "416"].iter().all(|code| responses[code].is_object() == in_parts),
+            "{address}"
+        );
         if kind == "application/json" {
             check(&document, &schema["schema"], &reply.json(), path);
         }
@@ -132,6 +152,7 @@ fn every_parameter_that_is_described_is_understood() {
             let value = match (schema["enum"].as_array(), schema["type"].as_str().unwrap()) {
                 (Some(known), _) => known[0].as_str().map_or_else(|| known[0].to_string(), str::to_owned),
                 (_, "integer") => "3".to_owned(),
+                _ if parameter["name"].as_str().unwrap().contains('.') => "3".to_owned(),
                 _ if !schema["pattern"].is_null() => "0..500".to_owned(),
                 _ => "Pt".to_owned(),
             };
@@ -218,6 +239,10 @@ fn a_file_comes_whole_in_part_or_not_again() {
     assert_eq!((first.status, rest.status), (206, 206));
     assert_eq!(rest.header("content-range"), format!("bytes {half}-{}/{length}", length - 1));
     assert_eq!([first.body, rest.body].concat(), whole.body);
+    let unit = server.ask("GET", address, &[("range", "Bytes=0-4")]);
+    assert_eq!((unit.status, unit.body.len()), (206, 5));
+    let head = server.ask("HEAD", address, &[("range", "bytes=0-4")]);
+    assert_eq!((head.status, head.header("content-length")), (200, length.to_string().as_str()));
     let changed = server.ask("GET", address, &[("range", "bytes=5-"), ("if-range", "\"another\"")]);
     assert_eq!((changed.status, changed.body.len()), (200, length));
     let behind = server.ask("GET", address, &[("range", "bytes=99999999-")]);
@@ -343,7 +368,7 @@ fn every_form_of_a_library_is_served_alike() {
             let found = image(&server, label);
             assert_eq!(found.0, width);
             if depth == Depth::Eight {
-                assert_eq!(found, image(reference, label), "{layout:?} {label}");
+                assert_eq!(found, image(&reference, label), "{layout:?} {label}");
             }
         }
         for label in Label::ALL {
@@ -381,16 +406,139 @@ fn the_recipe_of_a_sample_makes_it_again() {
 
 #[test]
 fn python_that_is_shown_is_python() {
-    let reply: Reply = shared().get("/api/v1/snippet.py?q=%22%29%0APt&label=image");
-    let text = reply.text();
+    let text = shared().get("/api/v1/snippet.py?q=%22%29%0APt&label=image").text();
     assert!(text.contains("q=%22%29%0APt&label=image"), "what was searched for stays in its quotes: {text}");
-    let check = "import ast, sys; ast.parse(sys.stdin.read())";
-    let Ok(mut python) =
-        std::process::Command::new("python3").args(["-c", check]).stdin(std::process::Stdio::piped()).spawn()
-    else {
-        eprintln!("SKIPPED: there is no python3");
-        return;
-    };
-    std::io::Write::write_all(&mut python.stdin.take().unwrap(), text.as_bytes()).unwrap();
-    assert!(python.wait().unwrap().success());
+    assert!(is_python(&text), "{text}");
+}
+
+#[test]
+fn every_bin_of_a_histogram_holds_what_asking_for_it_finds() {
+    let server = shared();
+    let total = |query: &str| server.get(&format!("/api/v1/samples?limit=1&{query}")).json()["total"].clone();
+    let facets = server.get("/api/v1/facets").json();
+    let numbers = ["field_angstrom", "rotation_deg", "energy_kv", "semiangle_mrad", "psnr_db", "columns"];
+    let mut binned = 0;
+    for facet in facets["facets"].as_array().unwrap() {
+        let key = facet["key"].as_str().unwrap();
+        for choice in facet["choices"].as_array().unwrap().iter().filter(|_| numbers.contains(&key)) {
+            let value = choice["value"].as_str().unwrap();
+            let asked = format!("{key}={}", value.replace('<', "%3C"));
+            assert_eq!(total(&asked), choice["count"], "{asked}");
+            // A click on a bar fills the form's fields.
+            if let Some((low, high)) = value.split_once("..<") {
+                let fields = format!("{key}.min={low}&{key}.max={high}&{key}.below={high}");
+                assert_eq!(total(&fields), choice["count"], "{fields}");
+                binned += 1;
+            }
+        }
+    }
+    assert!(binned > 10, "{binned} bins");
+}
+
+#[test]
+fn a_range_of_a_bin_is_shown_in_the_fields_and_sent_again_as_it_was() {
+    let page = shared().get("/samples?psnr_db=15..%3C20").text();
+    for field in [
+        "name=\"psnr_db.min\" value=\"15\"",
+        "name=\"psnr_db.max\" value=\"20\"",
+        "name=\"psnr_db.below\" value=\"20\"",
+    ] {
+        assert!(page.contains(field), "{field}");
+    }
+    let hidden = "<input type=\"hidden\" name=\"psnr_db\" value=\"15..&#60;20\">";
+    assert_eq!(page.matches(hidden).count(), 1, "for the form of the order alone");
+}
+
+#[test]
+fn a_library_without_the_image_or_without_any_images_is_served() {
+    for (labels, pictured) in [
+        ([Label::Position, Label::Radius], false),
+        ([Label::NoNoise, Label::Position], true),
+        ([Label::NoNoise2x, Label::Position], true),
+    ] {
+        let server = kept(common::RECIPE, &labels);
+        for address in [
+            "/",
+            "/samples",
+            "/samples/3",
+            "/compare?id=1&id=5",
+            "/download",
+            "/api/v1/samples/3",
+            "/api/v1/samples/3/files/position",
+            "/api/v1/health",
+        ] {
+            assert_eq!(server.get(address).status, 200, "{labels:?} {address}");
+        }
+        let thumbnail = server.get("/api/v1/samples/3/thumbnail");
+        assert_eq!(thumbnail.status, if pictured { 200 } else { 404 }, "{labels:?}");
+        let page = server.get("/samples/3").text();
+        assert!(page.contains("<td>64 × 64</td>"), "{labels:?}: the size of the image");
+        assert_eq!(page.contains("id=\"viewer\""), pictured, "{labels:?}");
+        let gallery = server.get("/samples").text();
+        assert_eq!(gallery.contains("/assets/no-picture.svg"), !pictured, "{labels:?}");
+        let files = unzip(&server.get("/api/v1/archive.zip").body);
+        check_archive(&files, 8, 2);
+        let load = String::from_utf8(files["small-selection/load.py"].clone()).unwrap();
+        assert!(is_python(&load) && !load.contains("\"image\""), "{load}");
+        let snippet = server.get("/api/v1/snippet.py").text();
+        assert!(is_python(&snippet) && snippet.contains("PIL") == pictured, "{snippet}");
+        let recipe = server.get("/api/v1/recipe.toml").text();
+        let names = labels.map(Label::name).join(",");
+        assert!(recipe.contains(&format!("--range 1..8 --labels {names}\n")), "{recipe}");
+    }
+    assert_eq!(shared().get("/assets/no-picture.svg").status, 200);
+}
+
+#[test]
+fn commands_have_the_form_and_depth_of_the_library() {
+    let parent = tempfile::tempdir().unwrap();
+    common::build_in(parent.path(), common::RECIPE, 1..=2, &Label::ALL, Layout::Zarr, Depth::Sixteen);
+    let server = Served::of(parent, Limits::default());
+    let recipe = server.get("/api/v1/recipe.toml").text();
+    assert!(recipe.contains("--seed 7 --range 1..2 --format zarr --depth 16\n"), "{recipe}");
+}
+
+#[test]
+fn a_crystal_of_ones_own_is_served_by_its_name_and_its_folder_is_nobodys_business() {
+    let parent = tempfile::tempdir().unwrap();
+    let name = format!("BaTiO₃-{}.cif", "x".repeat(150));
+    let path = parent.path().join(&name);
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../../materials/SrTiO3.cif"), &path).unwrap();
+    let recipe = common::RECIPE.replace("material = \"Pt\"", &format!("material = '{}'", path.display()));
+    let folder = parent.path().to_str().unwrap().to_owned();
+    common::build_in(parent.path(), &recipe, 1..=8, &Label::ALL, Layout::Temimagenet, Depth::Eight);
+    let server = Served::of(parent, Limits::default());
+    let mut named = 0;
+    for address in [
+        "/",
+        "/samples",
+        "/samples/1",
+        "/compare?id=1",
+        "/download",
+        "/api/v1/samples",
+        "/api/v1/samples/1",
+        "/api/v1/facets",
+        "/api/v1/library",
+        "/api/v1/recipe.toml",
+        "/api/v1/archive.tar?q=1&label=position",
+    ] {
+        let reply = server.get(address);
+        assert_eq!(reply.status, 200, "{address}");
+        let text = String::from_utf8_lossy(&reply.body);
+        assert!(!text.contains(&folder), "{address}");
+        named += usize::from(text.contains(&name));
+    }
+    assert!(named >= 4, "{named}");
+    // A word as long as any is asked for by its beginning, and by the text that people write.
+    let facets = server.get("/api/v1/facets").json();
+    let choices = facets["facets"][0]["choices"].as_array().unwrap().clone();
+    let long = choices.iter().find(|choice| choice["value"].as_str().unwrap().len() > 50).unwrap();
+    let word: String = form_urlencoded::byte_serialize(long["value"].as_str().unwrap().as_bytes()).collect();
+    assert_eq!(server.get(&format!("/api/v1/samples?material={word}")).json()["total"], long["count"]);
+    assert_eq!(server.get("/api/v1/samples?q=BaTiO%E2%82%83").json()["total"], long["count"]);
+    assert_eq!(server.get("/api/v1/samples?q=batio3").json()["total"], long["count"]);
+    let page = server.get("/download").text();
+    assert!(page.contains(&name) && !page.contains("the same bytes"), "the file is asked for");
+    let recipe = server.get("/api/v1/recipe.toml").text();
+    assert!(recipe.contains(&format!("material = \"{name}\"")), "{recipe}");
 }

@@ -6,14 +6,17 @@ mod common;
 
 use adatom_archive::{Depth, Layout, Record};
 use adatom_web::{Facet, Index, Kind, Query, index_library, refresh};
+use common::Shared;
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-fn shared() -> &'static (TempDir, Index) {
-    static SHARED: OnceLock<(TempDir, Index)> = OnceLock::new();
-    SHARED.get_or_init(|| {
+fn shared() -> Arc<(TempDir, Index)> {
+    static SHARED: Shared<(TempDir, Index)> = Shared::new();
+    SHARED.get(|| {
         let parent = common::small(Layout::Temimagenet, Depth::Eight);
         let index = index_library(&common::open(&parent), &mut |_| {}).unwrap();
         (parent, index)
@@ -25,7 +28,8 @@ fn query(address: &str) -> Query {
 }
 
 fn ids(address: &str) -> Vec<u64> {
-    let index = &shared().1;
+    let shared = shared();
+    let index = &shared.1;
     let selection = index.select(&query(address)).unwrap();
     let ids: Vec<u64> = selection.page(0, 100).places.into_iter().map(|at| index.id(at)).collect();
     assert_eq!(ids.len(), selection.count());
@@ -40,6 +44,7 @@ fn ids_by_hand(holds: impl Fn(&Record) -> bool) -> Vec<u64> {
 
 #[test]
 fn filters_select_what_the_records_say() {
+    let _held = shared();
     let s = |record: &Record| record.settings.clone().unwrap();
     assert_eq!(ids("").len() as u64, common::COUNT);
     assert_eq!(ids("material=TiO2"), ids_by_hand(|r| s(r).material == "TiO2"));
@@ -61,6 +66,7 @@ fn filters_select_what_the_records_say() {
 
 #[test]
 fn text_finds_names_synonyms_beginnings_and_numbers() {
+    let _held = shared();
     assert_eq!(ids("q=strontium"), ids("material=SrTiO3"));
     assert_eq!(ids("q=SrTiO%E2%82%83"), ids("material=SrTiO3"));
     assert_eq!(ids("q=titan+110"), ids("material=TiO2"));
@@ -76,7 +82,8 @@ fn text_finds_names_synonyms_beginnings_and_numbers() {
 
 #[test]
 fn counts_of_every_choice_are_what_choosing_it_gives() {
-    let index = &shared().1;
+    let shared = shared();
+    let index = &shared.1;
     for address in ["", "material=Pt", "element=O&psnr_db=..22", "q=carbon&energy_kv=60&rotation_deg=0"] {
         for choices in index.select(&query(address)).unwrap().choices() {
             let facet = choices.facet;
@@ -101,7 +108,8 @@ fn bins_of_a_histogram_hold_every_sample_once() {
 
 #[test]
 fn orders_are_orders_and_pages_follow_each_other() {
-    let index = &shared().1;
+    let shared = shared();
+    let index = &shared.1;
     for (sort, facet) in
         [("psnr_db", Facet::Psnr), ("-columns", Facet::Columns), ("field_angstrom", Facet::Field)]
     {
@@ -128,11 +136,12 @@ fn orders_are_orders_and_pages_follow_each_other() {
 
 #[test]
 fn every_record_is_where_the_index_says() {
-    let (parent, index) = shared();
+    let shared = shared();
+    let (parent, index) = &*shared;
     let text = fs::read(parent.path().join("library/samples.jsonl")).unwrap();
     for at in 0..index.len() {
         let (offset, length) = index.line(at);
-        let record: Record = serde_json::from_slice(&text[offset as usize..][..length]).unwrap();
+        let record: Record = serde_json::from_slice(&text[offset as usize..][..length as usize]).unwrap();
         assert_eq!((record.id, index.find(record.id)), (index.id(at), Some(at)));
     }
     assert_eq!((index.find(0), index.find(common::COUNT + 1), index.find(u64::MAX)), (None, None, None));
@@ -191,17 +200,94 @@ fn records_that_are_not_the_librarys_are_refused_by_name() {
     assert!(message.contains("samples.jsonl: line 1: ") || message.contains("SHA-256"), "{message}");
 }
 
+/// Where a term of the inverted index stands in an index file: it shares its first letter with the term before it.
+fn term(bytes: &[u8], rest: &[u8]) -> usize {
+    let inside =
+        |at: &usize| *at > 0 && bytes[*at..].starts_with(rest) && !bytes[at - 1].is_ascii_lowercase();
+    (0..bytes.len()).find(inside).unwrap()
+}
+
+#[test]
+fn an_index_whose_words_are_damaged_is_built_anew() {
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let open = || index_library(&common::open(&parent), &mut |_| {}).unwrap();
+    let found = |index: &Index| index.select(&query("q=platinum")).unwrap().count();
+    let path = open().path().to_owned();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = term(&bytes, b"latinum");
+    bytes[at..at + 7].copy_from_slice(b"LATINUM");
+    fs::write(&path, &bytes).unwrap();
+    let message = Index::open(&path).err().unwrap().to_string();
+    assert!(message.contains("\"text\" is damaged"), "{message}");
+    assert_eq!(found(&open()), 8);
+    assert!(Index::open(&path).is_ok());
+    // A name of a facet's value.
+    let mut bytes = fs::read(&path).unwrap();
+    let is_name = |window: &[u8]| window.starts_with(b"material") && window.ends_with(b"SrTiO3");
+    let at = bytes.windows(15).position(is_name).unwrap();
+    bytes[at + 14] = b'9';
+    fs::write(&path, &bytes).unwrap();
+    let names = |index: &Index| index.select(&query("material=SrTiO3")).unwrap().count();
+    assert_eq!(names(&open()), 8);
+}
+
+#[test]
+fn an_index_that_another_library_replaces_never_answers_for_it() {
+    let _held = shared();
+    let (parent, other) = (common::small(Layout::Temimagenet, Depth::Eight), tempfile::tempdir().unwrap());
+    let recipe = common::RECIPE.replace("\"Pt-particle\", \"SrTiO3-001\"", "\"SrTiO3-001\", \"Pt-particle\"");
+    let labels = [adatom_archive::Label::Position];
+    common::build_in(other.path(), &recipe, 1..=common::COUNT, &labels, Layout::Temimagenet, Depth::Eight);
+    let index = index_library(&common::open(&parent), &mut |_| {}).unwrap();
+    let foreign = index_library(&common::open(&other), &mut |_| {}).unwrap();
+    fs::copy(foreign.path(), index.path()).unwrap();
+    for text in ["strontium", "platinum", "titan", "carbon", "rutile"] {
+        let found = index.select(&query(&format!("q={text}")));
+        match found {
+            Ok(selection) => assert_eq!(selection.count(), ids(&format!("q={text}")).len(), "{text}"),
+            Err(error) => assert!(error.to_string().contains("index.sqlite"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn what_a_build_that_was_killed_has_left_is_cleared_and_what_runs_is_not() {
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let file = |name: &str| parent.path().join("library").join(name);
+    let (old, young) = (file(".index.sqlite.partial-1"), file(".index.sqlite.partial-2"));
+    for (path, age) in [(&old, 3600), (&young, 1)] {
+        let file = fs::File::create(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+    }
+    refresh(&common::open(&parent), &mut |_| {}).unwrap();
+    assert!(!old.exists() && young.exists());
+}
+
+/// Not a test of its own: what the test below runs with a cache folder of its own.
+#[test]
+#[ignore = "run by another test"]
+fn child_indexes_a_library_in_the_cache() {
+    let library = adatom_archive::Library::open(Path::new(&std::env::var_os("ADATOM_TEST_LIBRARY").unwrap()));
+    let library = library.unwrap();
+    let index = index_library(&library, &mut |_| {}).unwrap();
+    assert!(index.path().starts_with(std::env::var_os("XDG_CACHE_HOME").unwrap()));
+    assert_eq!(refresh(&library, &mut |_| {}).unwrap(), index.path());
+    assert_eq!(index.len() as u64, common::COUNT);
+}
+
 #[test]
 fn where_the_folder_takes_no_index_the_cache_does() {
     let parent = common::small(Layout::Temimagenet, Depth::Eight);
-    let library = common::open(&parent);
+    let folder = parent.path().join("library");
     // Nothing can be renamed onto a folder with something in it.
-    fs::create_dir_all(library.folder().join("index.sqlite/occupied")).unwrap();
-    let index = index_library(&library, &mut |_| {}).unwrap();
-    assert!(!index.path().starts_with(library.folder()));
-    assert_eq!(refresh(&library, &mut |_| {}).unwrap(), index.path());
-    assert_eq!(index.len() as u64, common::COUNT);
-    fs::remove_file(index.path()).unwrap();
+    fs::create_dir_all(folder.join("index.sqlite/occupied")).unwrap();
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child_indexes_a_library_in_the_cache"])
+        .envs([("ADATOM_TEST_LIBRARY", folder.as_path()), ("XDG_CACHE_HOME", parent.path())])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

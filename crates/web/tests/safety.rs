@@ -6,13 +6,15 @@ mod common;
 #[path = "common/http.rs"]
 mod http;
 
-use adatom_archive::{Depth, Layout};
-use adatom_web::Limits;
-use http::{Reply, Running};
+use adatom_archive::{Depth, Label, Layout};
+use adatom_web::{Limits, Site};
+use common::Shared;
+use http::{Reply, Running, Served};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -22,9 +24,9 @@ fn own(limits: Limits) -> (TempDir, Running) {
     (parent, running)
 }
 
-fn shared() -> &'static Running {
-    static SHARED: OnceLock<(TempDir, Running)> = OnceLock::new();
-    &SHARED.get_or_init(|| own(Limits::default())).1
+fn shared() -> Arc<Served> {
+    static SHARED: Shared<Served> = Shared::new();
+    SHARED.get(|| Served::of(common::small(Layout::Temimagenet, Depth::Eight), Limits::default()))
 }
 
 #[test]
@@ -174,13 +176,13 @@ fn heads_that_are_too_large_are_refused() {
     let server = shared();
     let many: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
     for (what, text) in [
-        ("a long header", format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(200_000))),
-        ("many headers", format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n")),
+        ("a long header", format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(200_000))),
+        ("many headers", format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many}\r\n")),
     ] {
         assert_eq!(server.say(text.as_bytes()).status, 431, "{what}");
         server.is_well();
     }
-    let address = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "y".repeat(200_000));
+    let address = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "y".repeat(200_000));
     let status = server.say(address.as_bytes()).status;
     assert!([414, 431].contains(&status), "a long address: {status}");
     for nonsense in [
@@ -205,7 +207,7 @@ fn a_client_that_never_ends_its_request_is_sent_away() {
     let limits = Limits { header: Duration::from_millis(300), ..Limits::default() };
     let (_parent, server) = own(limits);
     let mut slow: Vec<_> = (0..50).map(|_| server.connect()).collect();
-    slow.iter_mut().for_each(|stream| stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").unwrap());
+    slow.iter_mut().for_each(|stream| stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n").unwrap());
     let started = Instant::now();
     server.is_well();
     for _ in 0..5 {
@@ -223,18 +225,123 @@ fn a_client_that_never_ends_its_request_is_sent_away() {
     server.is_well();
 }
 
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A library whose archive is larger than what sockets buffer.
 fn large() -> TempDir {
     let parent = common::small(Layout::Temimagenet, Depth::Eight);
-    let folder = parent.path().join("library/image");
-    for id in 1..=common::COUNT {
-        let path = folder.join(format!("{id:05}.png"));
+    let folder = parent.path().join("library");
+    let mut lines = String::new();
+    for record in common::open(&parent).records().unwrap() {
+        let mut record = record.unwrap();
+        let path = folder.join(format!("image/{:05}.png", record.id));
         let mut bytes = fs::read(&path).unwrap();
         // What stands behind a picture's end is ignored.
         bytes.resize(1 << 20, 0);
+        record.files.insert(Label::Image, sha256(&bytes));
         fs::write(path, bytes).unwrap();
+        lines += &(serde_json::to_string(&record).unwrap() + "\n");
     }
+    let mut manifest = common::open(&parent).manifest().clone();
+    manifest.samples_sha256 = Some(sha256(lines.as_bytes()));
+    fs::write(folder.join("samples.jsonl"), lines).unwrap();
+    fs::write(folder.join("library.json"), serde_json::to_string(&manifest).unwrap()).unwrap();
     parent
+}
+
+#[test]
+fn a_damaged_file_is_neither_served_nor_certified() {
+    for layout in [Layout::Temimagenet, Layout::Zarr] {
+        let server = Served::of(common::small(layout, Depth::Eight), Limits::default());
+        let folder = server.parent.path().join("library");
+        let name = if layout == Layout::Zarr { "noNoise/c.6.0.0" } else { "noNoise/00007.png" };
+        let mut bytes = fs::read(folder.join(name)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(folder.join(name), bytes).unwrap();
+        for address in ["files/noNoise", "pixels/noNoise", "thumbnail?label=noNoise"] {
+            let damaged = server.get(&format!("/api/v1/samples/7/{address}"));
+            assert_eq!(damaged.status, 503, "{layout:?} {address}");
+            assert!(damaged.text().contains("missing or damaged"), "{}", damaged.text());
+            assert_eq!(server.get(&format!("/api/v1/samples/8/{address}")).status, 200);
+        }
+        for address in ["archive.zip", "archive.tar"] {
+            let mut stream = server.connect();
+            let ask = format!(
+                "GET /api/v1/{address}?q=%237+%238&label=noNoise HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            );
+            stream.write_all(ask.as_bytes()).unwrap();
+            assert!(Reply::read(stream).is_err(), "{layout:?} {address}: the transfer is broken off");
+        }
+        server.is_well();
+    }
+}
+
+#[test]
+fn a_server_for_its_own_computer_answers_to_no_other_name() {
+    let server = shared();
+    let ask = |host: &str| {
+        server.say(format!("GET /api/v1/library HTTP/1.1\r\n{host}connection: close\r\n\r\n").as_bytes())
+    };
+    for host in ["localhost:8080", "LocalHost", "127.0.0.1", "127.8.0.1:99", "[::1]:80"] {
+        assert_eq!(ask(&format!("host: {host}\r\n")).status, 200, "{host}");
+    }
+    for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1", "", "a b"] {
+        let refused = ask(&format!("host: {host}\r\n"));
+        assert_eq!(refused.status, 421, "{host}");
+        assert!(refused.text().contains("--origin"), "{}", refused.text());
+    }
+    assert_eq!(ask("host: localhost\r\nhost: evil.example\r\n").status, 421);
+    let absolute = b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_eq!(server.say(absolute).status, 421);
+    assert_eq!(server.say(b"GET /api/v1/library HTTP/1.0\r\n\r\n").status, 200, "a program without a host");
+
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let open = || Site::open(&parent.path().join("library"), Limits::default(), &mut |_| {}).unwrap();
+    let site = open().known_as("https://library.example.org/").unwrap();
+    let proxied = Running::of(site, "127.0.0.1:0");
+    for host in ["library.example.org", "localhost"] {
+        let ask = format!("GET /api/v1/snippet.py HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let text = proxied.say(ask.as_bytes()).text();
+        assert!(text.contains("\"https://library.example.org/api/v1/archive.zip?"), "{text}");
+    }
+    for wrong in ["library.example.org", "https://", "https://a/b", "ftp://a", "https://a'b"] {
+        assert!(open().known_as(wrong).err().unwrap().to_string().contains("origin"), "{wrong}");
+    }
+    // On the network everybody may call it as they know it.
+    let open = Running::of(open(), "0.0.0.0:0");
+    let ask = "GET /api/v1/snippet.py HTTP/1.1\r\nhost: laboratory:8080\r\nconnection: close\r\n\r\n";
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", open.address.port())).unwrap();
+    stream.write_all(ask.as_bytes()).unwrap();
+    assert!(Reply::read(stream).unwrap().text().contains("http://laboratory:8080/"));
+}
+
+#[test]
+fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
+    let parent = large();
+    let limits =
+        Limits { archives: 1, stall: Duration::from_secs(1), pace: 100_000_000, ..Limits::default() };
+    let server = Running::start(&parent.path().join("library"), limits);
+    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut stream = server.connect();
+    stream.write_all(ask).unwrap();
+    // Never a second without a byte, but some 5 MB/s.
+    let (mut piece, mut taken, started) = (vec![0; 1 << 18], 0, Instant::now());
+    let cut = loop {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => break true,
+            Ok(count) => taken += count,
+        }
+        if taken > 48 << 20 {
+            break false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(cut && started.elapsed() < Duration::from_secs(15), "{taken} bytes in {:?}", started.elapsed());
+    let again = server.get("/api/v1/archive.tar?q=%231&label=image");
+    assert_eq!(again.status, 200, "its place is free");
 }
 
 #[test]
@@ -242,7 +349,7 @@ fn a_client_that_takes_nothing_gives_its_place_back() {
     let parent = large();
     let limits = Limits { archives: 2, stall: Duration::from_millis(400), ..Limits::default() };
     let server = Running::start(&parent.path().join("library"), limits);
-    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n";
+    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
     for stream in &mut held {
         stream.write_all(ask).unwrap();
@@ -270,7 +377,7 @@ fn a_download_that_is_left_half_way_ends_and_one_whose_client_says_no_more_goes_
     let parent = large();
     let limits = Limits { archives: 1, ..Limits::default() };
     let server = Running::start(&parent.path().join("library"), limits);
-    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let mut left = server.connect();
     left.write_all(ask).unwrap();
     left.read_exact(&mut [0; 1000]).unwrap();
@@ -306,7 +413,9 @@ fn a_library_that_is_removed_or_changed_is_reported() {
     assert_eq!(server.get("/api/v1/samples/8/files/image").status, 200);
     // An archive that can't be finished must not look whole.
     let mut stream = server.connect();
-    stream.write_all(b"GET /api/v1/archive.zip?q=%237&label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET /api/v1/archive.zip?q=%237&label=image HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
     assert!(Reply::read(stream).is_err(), "the transfer is broken off");
 
     let records = fs::read(folder.join("samples.jsonl")).unwrap();
@@ -368,6 +477,40 @@ fn a_request_whose_disk_hangs_is_answered_in_time() {
     drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_person_is_told_in_time_when_every_thread_hangs() {
+    let (parent, server) = own(Limits { request: Duration::from_millis(400), ..Limits::default() });
+    let pipes: Vec<_> =
+        (1..=http::WORKERS).map(|id| parent.path().join(format!("library/image/{id:05}.png"))).collect();
+    for pipe in &pipes {
+        fs::remove_file(pipe).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    std::thread::scope(|scope| {
+        for id in 1..=http::WORKERS {
+            let server = &server;
+            scope.spawn(move || server.get(&format!("/api/v1/samples/{id}/files/image")));
+        }
+    });
+    let started = Instant::now();
+    let reply = server.ask("GET", "/samples", &[("accept", "text/html")]);
+    assert_eq!((reply.status, reply.header("content-type")), (503, "text/html; charset=utf-8"));
+    assert!(reply.text().contains("No answer within 0.4 s"), "{}", reply.text());
+    assert!(started.elapsed() < Duration::from_secs(5));
+    for pipe in &pipes {
+        drop(fs::OpenOptions::new().write(true).open(pipe).unwrap());
+    }
+    assert_eq!(server.get("/samples").status, 200);
+}
+
+#[test]
+fn limits_beyond_all_measure_are_no_mistake() {
+    let (_parent, server) =
+        own(Limits { archives: usize::MAX, connections: usize::MAX, ..Limits::default() });
+    server.is_well();
+}
+
 #[test]
 fn more_connections_than_allowed_wait_for_their_turn() {
     let limits = Limits { connections: 2, header: Duration::from_millis(300), ..Limits::default() };
@@ -382,7 +525,7 @@ fn a_server_that_is_told_to_stop_finishes_downloads_and_takes_no_more() {
     let parent = large();
     let mut server = Running::start(&parent.path().join("library"), Limits::default());
     let mut stream = server.connect();
-    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     stream.peek(&mut [0; 12]).unwrap();
     server.stop();
     std::thread::sleep(Duration::from_millis(300));
@@ -400,7 +543,7 @@ fn a_download_that_never_ends_does_not_keep_the_server_for_ever() {
     let limits = Limits { grace: Duration::from_millis(300), ..Limits::default() };
     let mut server = Running::start(&parent.path().join("library"), limits);
     let mut stream = server.connect();
-    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     stream.peek(&mut [0; 12]).unwrap();
     let started = Instant::now();
     server.join();

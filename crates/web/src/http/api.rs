@@ -245,8 +245,8 @@ pub(crate) async fn pixels(
         let mut parameters = parameters(query.as_deref().unwrap_or_default())?;
         let forever = is_versioned(&site, &mut parameters);
         nothing_else(&parameters)?;
-        let (id, _) = number(&site, &id)?;
-        let pixels = site.pixels(site.label(&label)?, id)?;
+        let (_, at) = number(&site, &id)?;
+        let pixels = site.pixels(site.label(&label)?, at)?;
         let kind = "application/octet-stream";
         let mut response =
             Content { kind, bytes: pixels.bytes.into(), forever, request: &headers }.response();
@@ -278,10 +278,15 @@ pub(crate) async fn thumbnail(
                 format!("{side:?} is no size of a thumbnail; give {} or {}", SIDES[0], SIDES[1]),
             )
         })?;
-        let label = take_one(&mut parameters, "label").map_or(Ok(Label::Image), |name| site.label(&name))?;
+        let label = match take_one(&mut parameters, "label") {
+            Some(name) => site.label(&name)?,
+            None => site
+                .pictured()
+                .ok_or_else(|| Problem::not_found("The library keeps no images of its samples."))?,
+        };
         nothing_else(&parameters)?;
-        let (id, _) = number(&site, &id)?;
-        let bytes = site.picture(label, id, side)?;
+        let (_, at) = number(&site, &id)?;
+        let bytes = site.picture(label, at, side)?;
         Ok(Content { kind: "image/png", bytes, forever, request: &headers }.response())
     })
     .await
@@ -355,7 +360,7 @@ pub(crate) async fn recipe(State(site): State<Arc<Site>>, RawQuery(query): RawQu
         let mut response = Body::from(text).into_response();
         insert(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
         insert(&mut response, header::CACHE_CONTROL, "no-cache");
-        attach(&mut response, false, "recipe.toml");
+        attach(&mut response, false, recipe::FILE);
         Ok(response)
     })
     .await
@@ -377,14 +382,6 @@ pub(crate) async fn snippet(
     .await
 }
 
-/// The address by which the client knows the server.
-pub(crate) fn origin(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let known = |c: char| c.is_ascii_alphanumeric() || "[]:.-_".contains(c);
-    let host = if !host.is_empty() && host.chars().all(known) { host } else { "127.0.0.1:8080" };
-    format!("http://{host}")
-}
-
 /// The snippet for a selection.
 pub(crate) fn python(site: &Site, address: &str, labels: &[Label], headers: &HeaderMap) -> String {
     let mut all = String::from(address);
@@ -393,7 +390,7 @@ pub(crate) fn python(site: &Site, address: &str, labels: &[Label], headers: &Hea
         all.push_str(label.name());
     }
     let extension = site.manifest().depth.extension();
-    super::snippet::fetch(&origin(headers), &all, &site.download_name(), labels, extension)
+    super::snippet::fetch(&site.origin(headers), &all, &site.download_name(), labels, extension)
 }
 
 pub(crate) async fn openapi(headers: HeaderMap) -> Answer {

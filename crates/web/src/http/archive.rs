@@ -37,28 +37,45 @@ pub(crate) struct Wanted {
     pub address: String,
 }
 
+/// A piece of a body, or its end.
+type Piece = io::Result<Option<Bytes>>;
+
 /// A body that a thread writes while it is sent.
-struct Sent(Receiver<io::Result<Bytes>>);
+struct Sent {
+    receiver: Receiver<Piece>,
+    ended: bool,
+}
 
 impl Stream for Sent {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context)
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let piece = std::task::ready!(self.receiver.poll_recv(context));
+        // A thread that stops without a word has panicked.
+        let piece = piece.unwrap_or_else(|| Err(io::Error::other("a download ended before its end")));
+        self.ended = !matches!(piece, Ok(Some(_)));
+        Poll::Ready(piece.transpose())
     }
 }
 
 /// Collects what is written into pieces and waits while the client is slow.
 struct Sending {
-    sender: Sender<io::Result<Bytes>>,
+    sender: Sender<Piece>,
     piece: Vec<u8>,
 }
 
 impl Sending {
     fn send(&mut self) -> io::Result<()> {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.tell(Ok(Some(piece.into())))
+    }
+
+    fn tell(&self, piece: Piece) -> io::Result<()> {
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "the client is gone");
-        self.sender.blocking_send(Ok(piece.into())).map_err(gone)
+        self.sender.blocking_send(piece).map_err(gone)
     }
 }
 
@@ -86,14 +103,14 @@ fn streamed(
     let (sender, receiver) = channel(WAITING);
     let run = move || {
         let mut sending = Sending { sender, piece: Vec::with_capacity(PIECE) };
-        let done = work(&mut sending).and_then(|()| sending.flush());
+        let done = work(&mut sending).and_then(|()| sending.flush()).and_then(|()| sending.tell(Ok(None)));
         if let Err(error) = done {
             if error.kind() == io::ErrorKind::BrokenPipe {
                 tracing::info!("a download was broken off by its client");
             } else {
                 tracing::error!(%error, "a download can't be finished");
                 // The client may be gone, too.
-                let _ = sending.sender.blocking_send(Err(error));
+                let _ = sending.tell(Err(error));
             }
         }
         drop(permit);
@@ -102,7 +119,7 @@ fn streamed(
         .name("download".to_owned())
         .spawn(run)
         .map_err(|_| Problem::busy("No thread can be started for the download now; try again later."))?;
-    Ok(Body::from_stream(Sent(receiver)))
+    Ok(Body::from_stream(Sent { receiver, ended: false }))
 }
 
 impl Site {
@@ -186,7 +203,7 @@ fn each_file(
             let path = format!("{label}/{}.{extension}", adatom_archive::Record::stem(record.id));
             let sha256 = match record.files.get(&label) {
                 Some(sum) if site.manifest().format != Layout::Zarr => sum.clone(),
-                _ => hexadecimal(&Sha256::digest(site.file(label, &record).map_err(failed)?.bytes)),
+                _ => site.file(label, &record).map_err(failed)?.sha256(),
             };
             take(&Listed { id: record.id, label, path: &path, sha256: &sha256 })?;
         }
@@ -207,7 +224,7 @@ fn fill(site: &Site, mut pack: Box<dyn Pack + '_>, wanted: &Wanted) -> io::Resul
         let mut files = std::collections::BTreeMap::new();
         for &label in &wanted.labels {
             let file = site.file(label, &record).map_err(failed)?;
-            let sum = hexadecimal(&Sha256::digest(&file.bytes));
+            let sum = file.sha256();
             let path = format!("{label}/{}", file.name);
             pack.add(&format!("{folder}/{path}"), &file.bytes)?;
             writeln!(sums, "{sum}  {path}")?;
@@ -225,7 +242,7 @@ fn fill(site: &Site, mut pack: Box<dyn Pack + '_>, wanted: &Wanted) -> io::Resul
     for (name, text) in [
         ("library.json", manifest),
         ("README.txt", readme(site, wanted)),
-        ("load.py", super::snippet::load()),
+        ("load.py", super::snippet::LOAD.to_owned()),
     ] {
         writeln!(sums, "{}  {name}", hexadecimal(&Sha256::digest(&text)))?;
         pack.add(&format!("{folder}/{name}"), text.as_bytes())?;
@@ -274,4 +291,24 @@ fn readme(site: &Site, wanted: &Wanted) -> String {
         wanted.places.len(),
         manifest.program,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Semaphore;
+
+    #[tokio::test]
+    async fn a_download_whose_thread_panics_does_not_look_whole() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = || Arc::clone(&permits).try_acquire_owned().unwrap();
+        let whole = streamed(permit(), |out| out.write_all(b"all")).unwrap();
+        assert_eq!(axum::body::to_bytes(whole, 1000).await.unwrap(), "all");
+        let broken = streamed(permits.clone().acquire_owned().await.unwrap(), |out| {
+            out.write_all(&vec![0; PIECE + 1])?;
+            panic!("a mistake of the program");
+        });
+        assert!(axum::body::to_bytes(broken.unwrap(), 1 << 20).await.is_err());
+        assert!(permits.acquire().await.is_ok(), "its place is free again");
+    }
 }

@@ -10,7 +10,7 @@ pub(crate) struct Asset {
     pub bytes: &'static [u8],
 }
 
-const ASSETS: [Asset; 5] = [
+const ASSETS: [Asset; 6] = [
     Asset {
         name: "site.css",
         kind: "text/css; charset=utf-8",
@@ -31,8 +31,12 @@ const ASSETS: [Asset; 5] = [
         kind: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../../assets/viewer.js"),
     },
+    Asset { name: NO_PICTURE, kind: "image/svg+xml", bytes: include_bytes!("../../assets/no-picture.svg") },
     Asset { name: "icon.svg", kind: "image/svg+xml", bytes: include_bytes!("../../assets/icon.svg") },
 ];
+
+/// What is shown where there is no image.
+pub(crate) const NO_PICTURE: &str = "no-picture.svg";
 
 pub(crate) fn find(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)

@@ -82,9 +82,13 @@ fn matches(tags: &str, tag: &str) -> bool {
 
 /// First and last byte of a single range; `None` if there is none that can be understood, which means all.
 fn range(text: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
-    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let number = |text: &str| text.trim().parse::<usize>().ok();
-    let range = match (first.trim().is_empty(), last.trim().is_empty()) {
+    let (unit, range) = text.split_once('=')?;
+    let (first, last) = range.trim().split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
+    // What is more than can be counted is behind every file.
+    let number = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().unwrap_or(usize::MAX))
+    };
+    let range = match (first.is_empty(), last.is_empty()) {
         (true, true) => return None,
         (true, false) => (length.saturating_sub(number(last)?), length.checked_sub(1)),
         (false, true) => (number(first)?, length.checked_sub(1)),
@@ -120,7 +124,12 @@ mod tests {
             ("bytes=0-1,5-6", None),
             ("bytes=-", None),
             ("lines=0-1", None),
-            ("bytes=99999999999999999999-", None),
+            ("bytes=99999999999999999999-", Some(Err(()))),
+            ("bytes=0-99999999999999999999", Some(Ok((0, 99)))),
+            ("Bytes=0-9", Some(Ok((0, 9)))),
+            ("bytes=+1-9", None),
+            ("bytes=1 -9", None),
+            ("bytes=-+5", None),
         ] {
             assert_eq!(range(text, 100), expected, "{text}");
         }

@@ -1,5 +1,6 @@
 //! A connection that neither waits for ever nor ends without a word.
 
+use super::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,12 +14,18 @@ use tokio::time::{Instant, Sleep, sleep};
 /// What is said to a client that began a request and did not end it in time.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// A connection on which a client must take what is sent within a time.
+/// A connection on which a client must take what is sent within a time, and at a pace: one that takes a byte now and
+/// then would hold a download's place for ever.
 pub(crate) struct Guard {
     stream: TcpStream,
     stall: Duration,
+    pace: u64,
     timer: Pin<Box<Sleep>>,
-    waiting: bool,
+    /// Since when a write waits for the client.
+    waiting: Option<Instant>,
+    /// Time that was waited for the client, and bytes that it took; both begin anew whenever the time is `stall`.
+    waited: Duration,
+    taken: u64,
     /// Whether the client has sent something and got nothing since.
     unanswered: bool,
     /// Whether what it has sent was a whole request.
@@ -27,20 +34,35 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// `heard` is set by whoever gets the requests.
-    pub fn new(stream: TcpStream, stall: Duration, heard: Arc<AtomicBool>) -> Self {
-        Self { stream, stall, timer: Box::pin(sleep(stall)), waiting: false, unanswered: false, heard }
+    pub fn new(stream: TcpStream, limits: &Limits, heard: Arc<AtomicBool>) -> Self {
+        Self {
+            stream,
+            stall: limits.stall,
+            pace: limits.pace,
+            timer: Box::pin(sleep(limits.stall)),
+            waiting: None,
+            waited: Duration::ZERO,
+            taken: 0,
+            unanswered: false,
+            heard,
+        }
     }
 
     /// What a write came to, an error if it has waited for too long.
-    fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.waiting = false;
+    fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = written {
             self.unanswered = false;
             self.heard.store(false, Ordering::Relaxed);
-            return written;
+            let ended = self.waiting.take().map_or(Duration::ZERO, |since| since.elapsed());
+            let taken = result?;
+            return Poll::Ready(self.keeps_pace(ended, taken).map(|()| taken));
         }
-        if !self.waiting {
-            self.waiting = true;
+        if self.waiting.is_none() {
+            self.waiting = Some(Instant::now());
             self.timer.as_mut().reset(Instant::now() + self.stall);
         }
         match self.timer.as_mut().poll(context) {
@@ -49,6 +71,22 @@ impl Guard {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Whether a client that took `taken` bytes after `waited` is quick enough so far.
+    fn keeps_pace(&mut self, waited: Duration, taken: usize) -> io::Result<()> {
+        self.waited += waited;
+        self.taken += taken as u64;
+        if self.waited < self.stall {
+            return Ok(());
+        }
+        let least = self.waited.as_secs_f64() * self.pace as f64;
+        let is_quick = self.taken as f64 >= least;
+        (self.waited, self.taken) = (Duration::ZERO, 0);
+        if is_quick {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes too little"))
     }
 }
 

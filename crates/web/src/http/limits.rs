@@ -9,6 +9,8 @@ pub struct Limits {
     pub request: Duration,
     /// Time that a client may take nothing of an answer.
     pub stall: Duration,
+    /// What a client must take in every `stall` that it is waited for \[bytes/s\].
+    pub pace: u64,
     /// Time that running downloads have after the server was told to stop.
     pub grace: Duration,
     /// Archives and lists of sums that are made at once.
@@ -23,6 +25,7 @@ impl Default for Limits {
             header: Duration::from_secs(15),
             request: Duration::from_secs(20),
             stall: Duration::from_secs(60),
+            pace: 10_000,
             grace: Duration::from_secs(600),
             archives: 16,
             connections: 1024,

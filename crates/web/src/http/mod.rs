@@ -8,6 +8,7 @@ mod guard;
 mod limits;
 mod log;
 mod openapi;
+mod origin;
 mod pages;
 mod picture;
 mod problem;

@@ -1,21 +1,31 @@
 //! The description of the API (OpenAPI 3.1).
 
+use super::api;
 use super::limits::MAX_PAGE;
 use super::picture::SIDES;
-use crate::query::{MAX_TEXT, MAX_VALUES, MAX_WORD, Order, Sort};
+use super::site::Site;
+use crate::query::{FIELDS, MAX_TEXT, MAX_VALUES, MAX_WORD, Order, Sort, range_pattern};
 use crate::{Facet, Kind};
 use adatom_archive::Label;
+use axum::routing::{MethodRouter, get};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-/// Numbers and ranges as [`crate::Range`] reads them, or nothing.
-const RANGES: &str = r"^(-?[0-9]{1,6}(\.[0-9]{1,4})?(\.\.(<?-?[0-9]{1,6}(\.[0-9]{1,4})?)?)?|\.\.<?-?[0-9]{1,6}(\.[0-9]{1,4})?)?$";
+/// The number of a form's field, or nothing.
+const FIELD: &str = r"^([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)?$";
+
+/// An address of the API.
+pub(crate) struct Operation {
+    pub path: &'static str,
+    /// Who answers.
+    pub route: MethodRouter<Arc<Site>>,
+    /// What is asked and answered.
+    description: Value,
+}
 
 pub(crate) fn document() -> Value {
-    let operations = operations();
-    let mut paths = Map::new();
-    for (path, operation) in operations {
-        paths.insert(path.to_owned(), json!({ "get": operation }));
-    }
+    let paths: Map<String, Value> =
+        operations().into_iter().map(|at| (at.path.to_owned(), json!({ "get": at.description }))).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -32,7 +42,8 @@ pub(crate) fn document() -> Value {
     })
 }
 
-fn operations() -> Vec<(&'static str, Value)> {
+/// Every address: what isn't described here can't be asked for.
+pub(crate) fn operations() -> Vec<Operation> {
     let search = facet_parameters;
     let with = |mut list: Vec<Value>, more: Vec<Value>| {
         list.extend(more);
@@ -62,10 +73,15 @@ fn operations() -> Vec<(&'static str, Value)> {
         )
     };
     let search_and_order = || with(search(), vec![order()]);
-    vec![
-        ("/api/v1/library", operation("library", "What the library is", vec![], reply("Library"))),
+    let operations = vec![
+        (
+            "/api/v1/library",
+            get(api::library),
+            operation("library", "What the library is", vec![], reply("Library")),
+        ),
         (
             "/api/v1/samples",
+            get(api::samples),
             operation(
                 "samples",
                 "The samples of a search, page by page",
@@ -89,6 +105,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/facets",
+            get(api::facets),
             operation(
                 "facets",
                 "What can be chosen by, and how many samples each choice would give",
@@ -98,29 +115,33 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/samples/{id}",
+            get(api::sample),
             operation("sample", "All that is known of a sample", vec![id.clone()], reply("Sample")),
         ),
         (
             "/api/v1/samples/{id}/files/{label}",
-            operation(
+            get(api::file),
+            in_parts(operation(
                 "file",
                 "A sample's file of a label; ranges and entity tags are understood",
                 vec![id.clone(), label.clone(), version()],
                 binary(&["image/png", "image/tiff", "text/plain; charset=utf-8"]),
-            ),
+            )),
         ),
         (
             "/api/v1/samples/{id}/pixels/{label}",
-            operation(
+            get(api::pixels),
+            in_parts(operation(
                 "pixels",
                 "An image's values, row by row, little-endian; headers x-image-width, x-image-height, x-image-type",
                 vec![id.clone(), label, version()],
                 binary(&["application/octet-stream"]),
-            ),
+            )),
         ),
         (
             "/api/v1/samples/{id}/thumbnail",
-            operation(
+            get(api::thumbnail),
+            in_parts(operation(
                 "thumbnail",
                 "A picture as every browser shows it",
                 vec![
@@ -132,16 +153,17 @@ fn operations() -> Vec<(&'static str, Value)> {
                     ),
                     parameter(
                         "label",
-                        "The label that it shows.",
-                        json!({ "type": "string", "enum": image_names(), "default": "image" }),
+                        "The label that it shows; the image, or the first that the library has, if none is given.",
+                        json!({ "type": "string", "enum": image_names() }),
                     ),
                     version(),
                 ],
                 binary(&["image/png"]),
-            ),
+            )),
         ),
         (
             "/api/v1/archive.zip",
+            get(api::zip),
             operation(
                 "archiveZip",
                 "The files of a search as a ZIP archive, with sums and records",
@@ -151,6 +173,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/archive.tar",
+            get(api::tar),
             operation(
                 "archiveTar",
                 "The same as a tar archive",
@@ -160,6 +183,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/manifest.json",
+            get(api::manifest),
             operation(
                 "manifest",
                 "The files of a search with their SHA-256",
@@ -169,6 +193,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/SHA256SUMS",
+            get(api::sums),
             operation(
                 "sums",
                 "The same for sha256sum -c",
@@ -178,6 +203,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/recipe.toml",
+            get(api::recipe),
             operation(
                 "recipe",
                 "The recipe of the library, with the commands that make the samples of a search",
@@ -187,6 +213,7 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/snippet.py",
+            get(api::snippet),
             operation(
                 "snippet",
                 "Python that downloads, checks and reads a search",
@@ -196,21 +223,28 @@ fn operations() -> Vec<(&'static str, Value)> {
         ),
         (
             "/api/v1/openapi.json",
-            operation(
+            get(api::openapi),
+            in_parts(operation(
                 "openapi",
                 "This description",
                 vec![],
                 json!({ "application/json": { "schema": { "type": "object" } } }),
-            ),
+            )),
         ),
-        ("/api/v1/health", operation("health", "Whether the library can be read", vec![], reply("Health"))),
-    ]
+        (
+            "/api/v1/health",
+            get(api::health),
+            operation("health", "Whether the library can be read", vec![], reply("Health")),
+        ),
+    ];
+    let described = |(path, route, description)| Operation { path, route, description };
+    operations.into_iter().map(described).collect()
 }
 
 /// Every path that is described.
 pub(crate) fn paths() -> Vec<(&'static str, String)> {
-    let summary = |operation: &Value| operation["summary"].as_str().unwrap_or_default().to_owned();
-    operations().into_iter().map(|(path, operation)| (path, summary(&operation))).collect()
+    let summary = |description: &Value| description["summary"].as_str().unwrap_or_default().to_owned();
+    operations().into_iter().map(|at| (at.path, summary(&at.description))).collect()
 }
 
 fn operation(id: &str, summary: &str, parameters: Vec<Value>, content: Value) -> Value {
@@ -226,6 +260,18 @@ fn operation(id: &str, summary: &str, parameters: Vec<Value>, content: Value) ->
             },
         },
     })
+}
+
+/// What may be asked for in parts (RFC 9110, 14) and isn't sent again to who has it (13.1).
+fn in_parts(mut operation: Value) -> Value {
+    let responses = &mut operation["responses"];
+    let mut part = responses["200"].clone();
+    part["description"] = "The part that `Range` asks for".into();
+    responses["206"] = part;
+    responses["304"] = json!({ "description": "It is what `If-None-Match` names" });
+    responses["416"] = responses["default"].clone();
+    responses["416"]["description"] = "There is no such part".into();
+    operation
 }
 
 fn reply(schema: &str) -> Value {
@@ -259,13 +305,27 @@ fn facet_parameters() -> Vec<Value> {
             Kind::Words => ("; any of several", json!({ "type": "string", "maxLength": MAX_WORD })),
             Kind::Numbers => (
                 ": 20, 15..25, 15.., ..25, or 15..<20 without 20; any of several",
-                json!({ "type": "string", "pattern": RANGES }),
+                json!({ "type": "string", "pattern": range_pattern() }),
             ),
         };
         let schema = json!({ "type": "array", "items": item, "maxItems": MAX_VALUES });
         list.push(parameter(facet.key(), &format!("{}{unit}{what}.", facet.title()), schema));
+        if facet.kind() == Kind::Numbers {
+            list.extend(range_fields(facet, &unit));
+        }
     }
     list
+}
+
+/// The fields that a form sends instead of a range.
+fn range_fields(facet: Facet, unit: &str) -> Vec<Value> {
+    let what = ["from this number", "to this number", "without its upper end, if that is this number"];
+    let field = |(name, what): (&str, &str)| {
+        let description = format!("{}{unit}: a range {what}, as a form's field.", facet.title());
+        let schema = json!({ "type": "string", "pattern": FIELD });
+        parameter(&format!("{}{name}", facet.key()), &description, schema)
+    };
+    FIELDS.into_iter().zip(what).map(field).collect()
 }
 
 fn sample_number() -> Value {

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::recipe;
 use super::site::{Site, short};
 use super::view::{self, Card, Chip, FacetView, Fact, Facts, NumberedPage, Spot, grouped, size};
-use crate::query::{Order, Query, Sort};
+use crate::query::{Filter, Order, Query, Sort};
 use crate::{Facet, Kind};
 use adatom_archive::Label;
 use askama::Template;
@@ -61,7 +61,7 @@ struct Home {
     lead: String,
     stats: Vec<(&'static str, String)>,
     mosaic: Vec<Card>,
-    shown: Card,
+    shown: Option<Card>,
     strip: Vec<Part>,
     materials: Vec<Tile>,
 }
@@ -88,7 +88,8 @@ pub(crate) async fn home(State(site): State<Arc<Site>>) -> Answer {
         let choices = site.choices(&query, &selection);
         let known = |facet: Facet| choices[facet.at()].choices.len();
         let mut stats = vec![("Samples", grouped(index.len()))];
-        let columns: f64 = (0..index.len()).filter_map(|at| index.number(Facet::Columns, at)).map(f64::from).sum();
+        let columns: f64 =
+            (0..index.len()).filter_map(|at| index.number(Facet::Columns, at)).map(f64::from).sum();
         stats.push(("Labelled columns", grouped(columns as usize)));
         for (name, facet) in [("Materials", Facet::Material), ("Elements", Facet::Elements)] {
             if known(facet) > 0 {
@@ -109,10 +110,7 @@ pub(crate) async fn home(State(site): State<Arc<Site>>) -> Answer {
             .filter(|text| !text.is_empty())
             .map(|text| format!("{}. ", text.trim_end_matches('.')))
             .unwrap_or_default();
-        let lead = format!(
-            "{lead}Simulated ADF-STEM images, each with its denoised and background-free versions, masks and the exact \
-             position of every atom column."
-        );
+        let lead = format!("{lead}{}", view::lead(site.labels()));
         // The sample with the middle number of columns among some shows best what labels are.
         let mut by_columns = selection.page(0, 25).places;
         by_columns.sort_by_key(|at| index.number(Facet::Columns, *at).map_or(0, |n| n as u64));
@@ -120,29 +118,28 @@ pub(crate) async fn home(State(site): State<Arc<Site>>) -> Answer {
         let strip = example.map_or(Vec::new(), |at| {
             let images = site.labels().iter().filter(|label| label.is_image() && label.factor() == 1);
             let image = |label: Label| view::thumbnail(&site, index.id(at), 256, label);
-            images.map(|label| Part { image: image(*label), name: label.name(), title: view::title(*label) }).collect()
+            images
+                .map(|label| Part { image: image(*label), name: label.name(), title: view::title(*label) })
+                .collect()
         });
-        let tiles = |choice: &crate::Choice| {
-            let link = format!("/samples?{}", Query::default().address_with(&[("material", &choice.value)]));
-            let only = Query::parse(link.trim_start_matches("/samples?"))?;
-            let only = Query { order: query.order, ..only };
-            let at = index.select(&only)?.page(0, 1).places.first().copied().unwrap_or_default();
-            Ok(Tile {
-                link,
-                image: view::thumbnail(&site, index.id(at), 128, Label::Image),
+        let mut materials = Vec::new();
+        for choice in choices[Facet::Material.at()].choices.iter().take(24) {
+            let words = Filter::Words(vec![choice.value.clone()]);
+            let only = Query { filters: [(Facet::Material, words)].into(), ..query.clone() };
+            materials.extend(index.select(&only)?.page(0, 1).places.first().map(|at| Tile {
+                link: format!("/samples?{}", Query { order: Order::default(), ..only }.address()),
+                image: view::picture(&site, index.id(*at), 128),
                 name: choice.value.clone(),
                 count: grouped(choice.count),
-            })
-        };
-        let materials =
-            choices[Facet::Material.at()].choices.iter().take(24).map(tiles).collect::<Result<Vec<_>, Problem>>()?;
+            }));
+        }
         html(&Home {
             frame: Frame::new(&site, "home"),
             samples: grouped(index.len()),
             lead,
             stats,
             mosaic: places.iter().map(|at| view::card(&site, *at, "")).collect(),
-            shown: view::card(&site, example.unwrap_or_default(), ""),
+            shown: example.map(|at| view::card(&site, at, "")),
             strip,
             materials,
         })
@@ -236,6 +233,8 @@ struct SamplePage {
     groups: Vec<Facts>,
     command: String,
     built_in: bool,
+    /// Files beside the recipe that the command needs.
+    crystals: String,
     neighbours: Vec<view::Near>,
     files: Vec<FileRow>,
     rows: Vec<[String; 6]>,
@@ -258,7 +257,8 @@ pub(crate) async fn sample(
         let (query, _) = search(query.as_deref())?;
         let (id, at) = number(&site, &id)?;
         let record = site.record(at)?;
-        let (height, width) = site.image(Label::Image, id)?.dim();
+        let size = site.size(at)?;
+        let (width, height) = size.unwrap_or_default();
         let (previous, next) = site.index().select(&query)?.around(at);
         let id_of = |at: usize| site.index().id(at);
         let files = site.labels().iter().map(|label| FileRow {
@@ -284,13 +284,14 @@ pub(crate) async fn sample(
             white: view::white(&site),
             ranges: view::ranges(&site, &record),
             images: images.map(|label| (label.name(), view::title(*label))).collect(),
-            still: view::thumbnail(&site, id, 256, Label::Image),
+            still: view::picture(&site, id, 256),
             width,
             height,
             spots: view::spots(&record),
-            groups: view::facts(&record, (width, height)),
+            groups: view::facts(&record, size),
             command: recipe::command(&site, id, id, &format!("sample-{id}")).unwrap_or_default(),
             built_in: site.built_in.is_some(),
+            crystals: recipe::crystals(&site).join(", "),
             neighbours: view::neighbours(&site, at),
             files: files.collect(),
             rows: view::rows(&record, MAX_ROWS),
@@ -308,7 +309,8 @@ struct Compare {
     first: u64,
     last: u64,
     labels: Vec<(&'static str, &'static str, bool)>,
-    label_title: &'static str,
+    /// Of the label that the pictures show, if there are any.
+    label_title: Option<&'static str>,
     samples: Vec<Card>,
     rows: Vec<Row>,
     download: String,
@@ -335,20 +337,24 @@ pub(crate) async fn compare(State(site): State<Arc<Site>>, RawQuery(query): RawQ
             let detail = format!("{} samples; at most {MAX_COMPARED} can be compared", ids.len());
             return Err(Problem::bad("id", detail));
         }
-        let label = take_one(&mut parameters, "label").map_or(Ok(Label::Image), |name| site.label(&name))?;
-        if !label.is_image() {
+        let label = match take_one(&mut parameters, "label") {
+            Some(name) => Some(site.label(&name)?),
+            None => site.pictured(),
+        };
+        if let Some(label) = label.filter(|label| !label.is_image()) {
             return Err(Problem::bad("label", format!("{label} is a text; give an image")));
         }
         let mut samples = Vec::new();
         let mut rows: Vec<Row> = Vec::new();
         for (id, at) in &ids {
             let mut card = view::card(&site, *at, "");
-            card.image = view::thumbnail(&site, *id, 256, label);
+            if let Some(label) = label {
+                card.image = view::thumbnail(&site, *id, 256, label);
+            }
             samples.push(card);
             let record = site.record(*at)?;
-            let dim = site.image(Label::Image, *id)?.dim();
             for Fact { name, value } in
-                view::facts(&record, (dim.1, dim.0)).into_iter().flat_map(|group| group.rows)
+                view::facts(&record, site.size(*at)?).into_iter().flat_map(|group| group.rows)
             {
                 let at = rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
                     rows.push(Row { name: name.clone(), values: Vec::new(), differs: false });
@@ -371,8 +377,8 @@ pub(crate) async fn compare(State(site): State<Arc<Site>>, RawQuery(query): RawQ
             numbers,
             first: site.manifest().first,
             last: site.manifest().last,
-            labels: choices.map(|known| (known.name(), view::title(*known), *known == label)).collect(),
-            label_title: view::title(label),
+            labels: choices.map(|known| (known.name(), view::title(*known), Some(*known) == label)).collect(),
+            label_title: label.map(view::title),
             samples,
             rows,
             download: format!("q={download}"),
@@ -394,6 +400,9 @@ struct Download {
     together: String,
     python: String,
     command: String,
+    built_in: bool,
+    /// Files beside the recipe that the command needs.
+    crystals: String,
 }
 
 struct LabelRow {
@@ -414,12 +423,17 @@ pub(crate) async fn download(
         let places = site.index().select(&query)?.places();
         let bytes = view::sizes(&site, &places)?;
         let usual = [Label::Image, Label::NoNoise, Label::Position];
+        let mut checked: Vec<Label> =
+            site.labels().iter().copied().filter(|label| usual.contains(label)).collect();
+        if checked.is_empty() {
+            checked = site.labels().to_vec();
+        }
         let row = |(label, bytes): (&Label, &u64)| LabelRow {
             name: label.name(),
             title: view::title(*label),
             bytes: *bytes,
             size: size(*bytes),
-            checked: usual.contains(label),
+            checked: checked.contains(label),
         };
         let labels: Vec<LabelRow> = site.labels().iter().zip(&bytes).map(row).collect();
         let ids: Vec<u64> = [places.first(), places.last()]
@@ -433,15 +447,13 @@ pub(crate) async fn download(
             }
             [_, _] if site.manifest().recipe.is_some() => {
                 let address = query.address();
-                let host = api::origin(&headers);
+                let host = site.origin(&headers);
                 format!(
                     "curl -o recipe.toml '{host}/api/v1/recipe.toml?{address}'\ngrep '#   adatom' recipe.toml"
                 )
             }
             _ => String::new(),
         };
-        let checked: Vec<Label> =
-            site.labels().iter().copied().filter(|label| usual.contains(label)).collect();
         let address = Query { order: Order::default(), ..query.clone() }.address();
         html(&Download {
             frame: Frame::new(&site, "download"),
@@ -453,6 +465,8 @@ pub(crate) async fn download(
             python: api::python(&site, &address, &checked, &headers),
             labels,
             command,
+            built_in: site.built_in.is_some(),
+            crystals: recipe::crystals(&site).join(", "),
             address,
         })
     })
@@ -489,7 +503,7 @@ pub(crate) async fn api(State(site): State<Arc<Site>>, headers: HeaderMap) -> An
     };
     html(&ApiPage {
         frame: Frame::new(&site, "api"),
-        origin: api::origin(&headers),
+        origin: site.origin(&headers),
         paths: super::openapi::paths(),
         parameters: Facet::ALL
             .map(|facet| {

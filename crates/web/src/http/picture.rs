@@ -3,10 +3,13 @@
 use super::problem::Problem;
 use super::site::Site;
 use crate::WebError;
+use crate::index::hexadecimal;
 use adatom_archive::{Depth, Label, Layout, Record};
 use adatom_formats::{PixelSize, encode_png_gray8, encode_png_gray16, encode_tiff};
 use axum::body::Bytes;
 use ndarray::Array2;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Sides of a thumbnail that can be asked for \[px\].
@@ -18,6 +21,15 @@ pub(crate) struct SampleFile {
     pub name: String,
     pub kind: &'static str,
     pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes, where the record has it.
+    sum: Option<String>,
+}
+
+impl SampleFile {
+    /// SHA-256 of the bytes.
+    pub fn sha256(&self) -> String {
+        self.sum.clone().unwrap_or_else(|| hexadecimal(&Sha256::digest(&self.bytes)))
+    }
 }
 
 /// The elements of an image as they are in its file, little-endian, row by row.
@@ -30,8 +42,8 @@ pub(crate) struct Pixels {
 }
 
 impl Site {
-    /// A sample's file of a label. A zarr store has none: there images become PNG or TIFF with the same values, and
-    /// texts follow from the record.
+    /// A sample's file of a label, if its sum is the record's. A zarr store has none: there images become PNG or TIFF
+    /// with the same values, and texts follow from the record.
     pub(crate) fn file(&self, label: Label, record: &Record) -> Result<SampleFile, Problem> {
         let depth = self.manifest().depth;
         let name = format!("{}.{}", Record::stem(record.id), depth.extension_of(label));
@@ -45,21 +57,43 @@ impl Site {
             (Layout::Zarr, false) => record.text(label).map(String::into_bytes).ok_or_else(|| {
                 Problem::not_found(format!("Sample {} has no {label}: its settings are unknown.", record.id))
             })?,
-            _ => self.library().bytes(label, record.id).map_err(|error| self.unreadable(error))?,
+            _ => {
+                let bytes = self.library().checked_bytes(label, record.id, &record.files);
+                bytes.map_err(|error| self.unreadable(error))?
+            }
         };
-        Ok(SampleFile { name, kind, bytes })
+        // Of a zarr store records have the sums of chunks.
+        let sum = record.files.get(&label).filter(|_| self.manifest().format != Layout::Zarr).cloned();
+        Ok(SampleFile { name, kind, bytes, sum })
     }
 
-    /// An image in the levels of its file.
-    pub(crate) fn image(&self, label: Label, id: u64) -> Result<Array2<f32>, Problem> {
+    /// An image of the sample at a place in the index, in the levels of its file, if its sum is the record's.
+    pub(crate) fn image(&self, label: Label, at: usize) -> Result<Array2<f32>, Problem> {
         if !label.is_image() {
             return Err(Problem::not_found(format!("{label} is a text and has no pixels.")));
         }
-        self.library().image(label, id).map_err(|error| self.unreadable(error))
+        self.decoded(label, self.index().id(at), &self.sums_of(at)?)
+    }
+
+    fn decoded(&self, label: Label, id: u64, sums: &BTreeMap<Label, String>) -> Result<Array2<f32>, Problem> {
+        let library = self.library();
+        let bytes = library.checked_bytes(label, id, sums);
+        let image = bytes.and_then(|bytes| library.image_of(label, id, bytes));
+        image.map_err(|error| self.unreadable(error))
+    }
+
+    /// Width and height of a sample's image, also where only other labels are kept \[px\]; `None` if nobody knows.
+    pub(crate) fn size(&self, at: usize) -> Result<Option<(usize, usize)>, Problem> {
+        let Some(label) = self.pictured() else {
+            let recipe = self.manifest().recipe.as_ref();
+            return Ok(recipe.map(|recipe| (recipe.image.width, recipe.image.height)));
+        };
+        let (rows, columns) = self.image(label, at)?.dim();
+        Ok(Some((columns / label.factor(), rows / label.factor())))
     }
 
     fn encoded(&self, label: Label, record: &Record) -> Result<Vec<u8>, Problem> {
-        let image = self.image(label, record.id)?;
+        let image = self.decoded(label, record.id, &record.files)?;
         let bytes = match self.manifest().depth {
             Depth::Eight => encode_png_gray8(&image.mapv(|value| value as u8)),
             Depth::Sixteen => encode_png_gray16(&image.mapv(|value| value as u16)),
@@ -72,8 +106,8 @@ impl Site {
     }
 
     /// The values of an image for the viewer.
-    pub(crate) fn pixels(&self, label: Label, id: u64) -> Result<Pixels, Problem> {
-        let image = self.image(label, id)?;
+    pub(crate) fn pixels(&self, label: Label, at: usize) -> Result<Pixels, Problem> {
+        let image = self.image(label, at)?;
         let (rows, columns) = image.dim();
         let (kind, bytes) = match self.manifest().depth {
             Depth::Eight => ("uint8", image.iter().map(|value| *value as u8).collect()),
@@ -86,12 +120,12 @@ impl Site {
     }
 
     /// An image as every browser shows it, no larger than `side`.
-    pub(crate) fn picture(&self, label: Label, id: u64, side: usize) -> Result<Bytes, Problem> {
-        let key = format!("{label} {id} {side}");
+    pub(crate) fn picture(&self, label: Label, at: usize, side: usize) -> Result<Bytes, Problem> {
+        let key = format!("{label} {at} {side}");
         if let Some(bytes) = self.pictures.get(&key) {
             return Ok(bytes);
         }
-        let image = shrunk(&self.image(label, id)?, side);
+        let image = shrunk(&self.image(label, at)?, side);
         let white = match self.manifest().depth {
             Depth::Eight => (0.0, 255.0),
             Depth::Sixteen => (0.0, 65_535.0),

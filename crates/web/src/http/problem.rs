@@ -39,6 +39,7 @@ impl Problem {
             StatusCode::NOT_FOUND => "Not here",
             StatusCode::METHOD_NOT_ALLOWED => "Only reading is possible",
             StatusCode::RANGE_NOT_SATISFIABLE => "No such part of the file",
+            StatusCode::MISDIRECTED_REQUEST => "Another server is meant",
             StatusCode::SERVICE_UNAVAILABLE => "Not available now",
             _ => "Something went wrong",
         }

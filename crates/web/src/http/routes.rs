@@ -1,8 +1,7 @@
 //! Addresses, and what every answer has.
 
-use super::api::{self, blocking};
 use super::content::insert;
-use super::limits::Limits;
+use super::openapi::operations;
 use super::pages;
 use super::problem::Problem;
 use super::site::Site;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Nothing but what this server sends; no script and no style within pages, no frame around them.
-const POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(&str, &str); 7] = [
@@ -29,6 +28,10 @@ const HEADERS: [(&str, &str); 7] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
+/// What is said to whom another host's name has led here.
+const OTHER_HOST: &str = "This server is for its own computer alone, where it is called localhost. Behind a proxy it must \
+     be started with --origin and the address that people use.";
+
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let pages = Router::new()
         .route("/", get(pages::home))
@@ -40,24 +43,9 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/assets/{name}", get(pages::asset))
         .route("/favicon.ico", get(pages::favicon))
         .route("/robots.txt", get(pages::robots));
-    let api = Router::new()
-        .route("/api/v1/library", get(api::library))
-        .route("/api/v1/samples", get(api::samples))
-        .route("/api/v1/facets", get(api::facets))
-        .route("/api/v1/samples/{id}", get(api::sample))
-        .route("/api/v1/samples/{id}/files/{label}", get(api::file))
-        .route("/api/v1/samples/{id}/pixels/{label}", get(api::pixels))
-        .route("/api/v1/samples/{id}/thumbnail", get(api::thumbnail))
-        .route("/api/v1/archive.zip", get(api::zip))
-        .route("/api/v1/archive.tar", get(api::tar))
-        .route("/api/v1/manifest.json", get(api::manifest))
-        .route("/api/v1/SHA256SUMS", get(api::sums))
-        .route("/api/v1/recipe.toml", get(api::recipe))
-        .route("/api/v1/snippet.py", get(api::snippet))
-        .route("/api/v1/openapi.json", get(api::openapi))
-        .route("/api/v1/health", get(api::health));
-    pages
-        .merge(api)
+    let described = operations().into_iter();
+    described
+        .fold(pages, |router, operation| router.route(operation.path, operation.route))
         .fallback(|| async { Problem::not_found("There is no such address.") })
         .layer(from_fn_with_state(Arc::clone(&site), finish))
         .with_state(site)
@@ -65,32 +53,32 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
 
 /// Sees to it that every request is answered in time, every error is one that its reader understands, and every answer
 /// has the headers that browsers need to be careful; and logs it.
-async fn finish(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+async fn finish(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let wants_page = !path.starts_with("/api/")
         && request.headers().get(header::ACCEPT).is_some_and(|kinds| {
             kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html") || kinds.contains("*/*"))
         });
-    let Limits { request: limit, .. } = site.limits;
-    let mut response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let seconds = limit.as_secs_f64();
-            Problem::busy(format!("No answer within {seconds} s; ask for less, or later.")).into_response()
-        }
+    if method != Method::GET {
+        // Only GET knows parts (RFC 9110, 14.2).
+        request.headers_mut().remove(header::RANGE);
+    }
+    let limit = site.limits.request;
+    let mut response = if !site.is_meant(&request) {
+        Problem::new(StatusCode::MISDIRECTED_REQUEST, OTHER_HOST).into_response()
+    } else if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        response
+    } else {
+        let seconds = limit.as_secs_f64();
+        Problem::busy(format!("No answer within {seconds} s; ask for less, or later.")).into_response()
     };
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let known = response.extensions_mut().remove::<Problem>();
         let problem = known.unwrap_or_else(|| Problem::new(status, of_status(status, &method)));
-        let shown = if wants_page {
-            let (site, problem) = (Arc::clone(&site), problem.clone());
-            blocking(move || pages::problem(&site, &problem)).await.ok()
-        } else {
-            None
-        };
-        let mut answer = shown.unwrap_or_else(|| problem.into_response());
+        let page = if wants_page { pages::problem(&site, &problem).ok() } else { None };
+        let mut answer = page.unwrap_or_else(|| problem.into_response());
         *answer.status_mut() = status;
         for name in [header::ALLOW, header::CONTENT_RANGE, header::RETRY_AFTER] {
             if let Some(value) = response.headers().get(&name) {

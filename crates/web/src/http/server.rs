@@ -38,10 +38,11 @@ impl Server {
     ///
     /// # Errors
     /// When the address can't be had.
-    pub async fn bind(site: Site, address: SocketAddr) -> Result<Self, WebError> {
+    pub async fn bind(mut site: Site, address: SocketAddr) -> Result<Self, WebError> {
         let failed = |source| WebError::Io { path: PathBuf::from(address.to_string()), source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        site.address = Some(address);
         Ok(Self { site: Arc::new(site), listener, address })
     }
 
@@ -56,7 +57,7 @@ impl Server {
         let limits = self.site.limits.clone();
         let router = router(Arc::clone(&self.site));
         let graceful = GracefulShutdown::new();
-        let connections = Arc::new(Semaphore::new(limits.connections));
+        let connections = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
         let mut stop = std::pin::pin!(stop);
         loop {
             // Who comes while all places are taken waits in the system's queue.
@@ -85,7 +86,7 @@ impl Server {
             builder.max_buf_size(MAX_HEAD).half_close(true);
             let router: Router = router.clone();
             let heard = Arc::new(AtomicBool::new(false));
-            let io = TokioIo::new(Guard::new(stream, limits.stall, Arc::clone(&heard)));
+            let io = TokioIo::new(Guard::new(stream, &limits, Arc::clone(&heard)));
             let service = service_fn(move |request: Request<Incoming>| {
                 heard.store(true, Ordering::Relaxed);
                 router.clone().call(request.map(Body::new))

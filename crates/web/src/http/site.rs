@@ -1,12 +1,15 @@
 use super::limits::Limits;
 use super::problem::Problem;
 use super::recent::Recent;
+use crate::index::file_name;
 use crate::{Choices, Facet, Index, Query, Selection, WebError, index_library};
 use adatom_archive::{Label, Library, Manifest, Record};
 use adatom_library::{Recipe, recipe_names};
 use axum::body::Bytes;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -28,6 +31,17 @@ pub struct Site {
     pub(crate) archives: Arc<Semaphore>,
     /// The recipe's name, if it is one of the program's.
     pub(crate) built_in: Option<&'static str>,
+    /// Where the server listens.
+    pub(crate) address: Option<SocketAddr>,
+    /// Scheme and host by which people know it, behind a proxy.
+    pub(crate) origin: Option<String>,
+}
+
+/// A record as far as its files need it.
+#[derive(Deserialize)]
+struct Sums {
+    id: u64,
+    files: BTreeMap<Label, String>,
 }
 
 impl Site {
@@ -54,9 +68,11 @@ impl Site {
             version,
             pictures: Recent::new(MAX_PICTURES),
             counts: Recent::new(MAX_COUNTS),
-            archives: Arc::new(Semaphore::new(limits.archives)),
+            archives: Arc::new(Semaphore::new(limits.archives.min(Semaphore::MAX_PERMITS))),
             limits,
             built_in,
+            address: None,
+            origin: None,
         })
     }
 
@@ -82,21 +98,28 @@ impl Site {
         })
     }
 
-    /// A sample's record.
+    /// A sample's record, without the folder where the server has a crystal's file.
     pub(crate) fn record(&self, at: usize) -> Result<Record, Problem> {
-        let path = self.library.folder().join("samples.jsonl");
+        let mut record = self.line(at, |record: &Record| record.id)?;
+        if let Some(settings) = &mut record.settings {
+            settings.material = file_name(&settings.material).to_owned();
+        }
+        Ok(record)
+    }
+
+    /// SHA-256 of a sample's files.
+    pub(crate) fn sums_of(&self, at: usize) -> Result<BTreeMap<Label, String>, Problem> {
+        self.line(at, |sums: &Sums| sums.id).map(|sums| sums.files)
+    }
+
+    /// What a sample's line of `samples.jsonl` says.
+    fn line<T: DeserializeOwned>(&self, at: usize, id: fn(&T) -> u64) -> Result<T, Problem> {
         let (offset, length) = self.index.line(at);
-        let read = || {
-            let mut file = File::open(&path)?;
-            file.seek(SeekFrom::Start(offset))?;
-            let mut line = vec![0; length];
-            file.read_exact(&mut line).map(|()| line)
-        };
-        let line = read().map_err(|error| self.unreadable(WebError::io(&path)(error)))?;
-        let record: Result<Record, _> = serde_json::from_slice(&line);
-        record.ok().filter(|record| record.id == self.index.id(at)).ok_or_else(|| {
+        let line = self.library.line(offset, length).map_err(|error| self.unreadable(error))?;
+        let found = serde_json::from_slice(&line).ok().filter(|found| id(found) == self.index.id(at));
+        found.ok_or_else(|| {
             let message = "the library was changed while it was served; the server must be started anew";
-            self.unreadable(WebError::content(&path, message))
+            self.unreadable(WebError::content(&self.library.folder().join("samples.jsonl"), message))
         })
     }
 
@@ -127,6 +150,11 @@ impl Site {
     /// Labels of which samples have files, the image first.
     pub(crate) fn labels(&self) -> &[Label] {
         &self.manifest().labels
+    }
+
+    /// The label by which a sample is shown: the image, or the first there is; `None` where no images are kept.
+    pub(crate) fn pictured(&self) -> Option<Label> {
+        self.labels().iter().copied().find(|label| label.is_image())
     }
 
     pub(crate) fn label(&self, name: &str) -> Result<Label, Problem> {

@@ -5,6 +5,7 @@ use super::site::{Site, short};
 use crate::query::{Filter, Query, Range};
 use crate::{Choices, Facet, Index, Kind};
 use adatom_archive::{Depth, Label, Record};
+use std::collections::BTreeMap;
 
 /// Facets that are unfolded before anybody has used them.
 const OPEN: usize = 4;
@@ -26,7 +27,7 @@ pub(crate) struct Card {
 
 pub(crate) fn card(site: &Site, at: usize, query: &str) -> Card {
     let index = site.index();
-    let id = if at < index.len() { index.id(at) } else { 0 };
+    let id = index.id(at);
     let word =
         |facet: Facet| index.words(facet, at).first().map(|word| facet.label(word)).unwrap_or_default();
     let title = format!("{} {}", word(Facet::Material), word(Facet::Zone)).trim().to_owned();
@@ -39,8 +40,16 @@ pub(crate) fn card(site: &Site, at: usize, query: &str) -> Card {
     }
     let title = if title.is_empty() { format!("Sample {id}") } else { title };
     let query = query.to_owned();
-    let image = |side| thumbnail(site, id, side, Label::Image);
+    let image = |side| picture(site, id, side);
     Card { id, image: image(128), large: image(256), caption: site.caption(at), title, line, query }
+}
+
+/// The address of a picture of a sample.
+pub(crate) fn picture(site: &Site, id: u64, side: usize) -> String {
+    match site.pictured() {
+        Some(label) => thumbnail(site, id, side, label),
+        None => format!("/assets/{}?v={}", super::assets::NO_PICTURE, super::assets::version()),
+    }
 }
 
 /// The address of a thumbnail, which is kept by browsers for ever.
@@ -66,6 +75,18 @@ pub(crate) fn title(label: Label) -> &'static str {
         Label::Radius => "Radius of the circular mask [px]",
         Label::SmallRadius => "Radius of the small mask [px]",
         Label::Params => "Thirteen numbers of the microscope",
+    }
+}
+
+/// What the samples of a library with these labels are.
+pub(crate) fn lead(labels: &[Label]) -> &'static str {
+    if labels == Label::ALL {
+        "Simulated ADF-STEM images, each with its denoised and background-free versions, masks and the exact position of \
+         every atom column."
+    } else if labels.iter().any(|label| label.is_image()) {
+        "Simulated ADF-STEM images with the exact position of every atom column."
+    } else {
+        "Exact positions of the atom columns in simulated ADF-STEM images."
     }
 }
 
@@ -129,6 +150,8 @@ pub(crate) struct FacetView {
     pub high: String,
     pub from: String,
     pub to: String,
+    /// The upper end, if it is left out.
+    pub below: String,
     /// Ranges beside the one in the form's fields.
     pub extra: Vec<String>,
 }
@@ -194,7 +217,7 @@ fn facet(query: &Query, choices: &Choices, open: bool) -> FacetView {
     };
     let low = edge(choices.choices.first(), |bin| bin.low);
     let high = edge(choices.choices.last(), |bin| bin.high);
-    let shown = ranges.first().copied().filter(|range| choices.binned && !range.below);
+    let shown = ranges.first().filter(|_| choices.binned);
     FacetView {
         key: facet.key(),
         title: facet.title(),
@@ -214,6 +237,7 @@ fn facet(query: &Query, choices: &Choices, open: bool) -> FacetView {
         bars,
         from: shown.map_or(String::new(), |range| side(range.low)),
         to: shown.map_or(String::new(), |range| side(range.high)),
+        below: shown.filter(|range| range.below).map_or(String::new(), |range| side(range.high)),
         low,
         high,
         extra: ranges.iter().skip(usize::from(shown.is_some())).map(Range::to_string).collect(),
@@ -226,7 +250,8 @@ fn histogram(choices: &Choices, ranges: &[Range]) -> Vec<Bar> {
     let width = 200.0 / choices.choices.len().max(1) as f32;
     let bar = |(at, choice): (usize, &crate::Choice)| {
         let range = Range::parse(&choice.value);
-        let inside = |asked: &Range| range.is_some_and(|bin| asked.low < bin.high && bin.low <= asked.high);
+        let reaches = |asked: &Range, low| if asked.below { low < asked.high } else { low <= asked.high };
+        let inside = |asked: &Range| range.is_some_and(|bin| asked.low < bin.high && reaches(asked, bin.low));
         // What there is must be seen.
         let height = if choice.count == 0 { 0.0 } else { (46.0 * choice.count as f32 / most).max(1.5) };
         let side = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
@@ -308,14 +333,12 @@ pub(crate) struct Spot {
     pub title: String,
 }
 
+/// What a column is made of: `Sr 12, O 8`.
+fn atoms(atoms: &BTreeMap<String, f64>) -> String {
+    atoms.iter().map(|(element, n)| format!("{element} {}", short(*n as f32))).collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn spots(record: &Record) -> Vec<Spot> {
-    let atoms = |atoms: &std::collections::BTreeMap<String, f64>| -> String {
-        atoms
-            .iter()
-            .map(|(element, n)| format!("{element} {}", short(*n as f32)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let radius = format!("{:.2}", (record.radius_px * 0.5).clamp(1.5, 6.0));
     let spot = |class, x: f64, y: f64, title: String| Spot {
         class,
@@ -334,13 +357,6 @@ pub(crate) fn spots(record: &Record) -> Vec<Spot> {
 
 /// Rows of the table of columns: x and y in pixels and ångström, atoms, intensity.
 pub(crate) fn rows(record: &Record, limit: usize) -> Vec<[String; 6]> {
-    let atoms = |atoms: &std::collections::BTreeMap<String, f64>| -> String {
-        atoms
-            .iter()
-            .map(|(element, n)| format!("{element} {}", short(*n as f32)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let row = |x: f64, y: f64, atoms: String, intensity: String| {
         let length = |value: f64| {
             if record.pixel_angstrom > 0.0 {
@@ -391,16 +407,19 @@ fn tidy(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-pub(crate) fn facts(record: &Record, (width, height): (usize, usize)) -> Vec<Facts> {
+/// All settings of a sample, whose image has a width and a height if anybody knows them.
+pub(crate) fn facts(record: &Record, size: Option<(usize, usize)>) -> Vec<Facts> {
     let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let with = |name: &str, value: f64, unit: &str| fact(name, format!("{} {unit}", tidy(value)));
     let word =
         |value: serde_json::Value| value.as_str().map(|text| text.replace('-', " ")).unwrap_or_default();
     let mut groups = Vec::new();
-    let mut image = vec![fact("Pixels", format!("{width} × {height}"))];
+    let mut image = Vec::new();
+    image.extend(size.map(|(width, height)| fact("Pixels", format!("{width} × {height}"))));
+    image.extend(record.settings.as_ref().map(|s| with("Rotation", s.rotation_deg, "°")));
     if record.pixel_angstrom > 0.0 {
         image.push(with("Pixel size", record.pixel_angstrom, "Å"));
-        image.push(with("Field of view", record.pixel_angstrom * width as f64, "Å"));
+        image.extend(size.map(|(width, _)| with("Field of view", record.pixel_angstrom * width as f64, "Å")));
     }
     image.extend(record.psnr_db.map(|psnr| with("PSNR", psnr, "dB")));
     image.push(fact("Labelled columns", record.columns.len().to_string()));
@@ -409,7 +428,6 @@ pub(crate) fn facts(record: &Record, (width, height): (usize, usize)) -> Vec<Fac
         image.push(with("Mask radius", record.radius_px, "px"));
     }
     if let Some(s) = &record.settings {
-        image.insert(1, with("Rotation", s.rotation_deg, "°"));
         groups.push(Facts {
             title: "Specimen",
             rows: vec![
@@ -587,6 +605,26 @@ mod tests {
         );
         assert_eq!(range_label(Facet::Psnr, "15.."), "at least 15 dB");
         assert_eq!(range_label(Facet::Psnr, "15..<20"), "15 to below 20 dB");
+    }
+
+    #[test]
+    fn a_bin_that_is_asked_for_is_in_the_fields_and_its_bar_alone_is_lit() {
+        let choice = |value: &str| crate::Choice { value: value.to_owned(), count: 5 };
+        let choices = Choices {
+            facet: Facet::Psnr,
+            choices: ["10..<15", "15..<20", "20..<25"].map(choice).to_vec(),
+            binned: true,
+            bounds: Some((10.0, 24.0)),
+        };
+        let lit = |view: &FacetView| view.bars.iter().map(|bar| bar.class == "in").collect::<Vec<_>>();
+        let shown = |address: &str| facet(&Query::parse(address).unwrap(), &choices, true);
+        let bin = shown("psnr_db=15..<20");
+        assert_eq!((&*bin.from, &*bin.to, &*bin.below, bin.extra.len()), ("15", "20", "20", 0));
+        assert_eq!(lit(&bin), [false, true, false]);
+        let range = shown("psnr_db=15..20");
+        assert_eq!((&*range.from, &*range.to, &*range.below), ("15", "20", ""));
+        assert_eq!(lit(&range), [false, true, true], "20 itself is in the next bin");
+        assert_eq!(lit(&shown("")), [true; 3]);
     }
 
     #[test]

@@ -1,15 +1,18 @@
 use super::entry::Entry;
-use super::series::{Number, checksum, to_bytes};
+use super::series::{Number, checksum, text_checksum, to_bytes};
 use super::{APPLICATION, VERSION};
 use crate::query::Sort;
 use crate::{Facet, Kind, WebError};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 /// Different values of a facet of words at most; more are kept as unknown.
 const MAX_WORDS: usize = u16::MAX as usize;
+/// Since then nobody has written to a file that a build has left: it was killed.
+const ABANDONED: Duration = Duration::from_secs(600);
 
 /// What tells whether an index is that of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +26,8 @@ pub struct Stamp {
 }
 
 /// Makes an index of entries that are added one by one, in the order of their numbers.
+#[derive(Default)]
 pub struct Builder {
-    path: PathBuf,
-    partial: PathBuf,
     ids: Vec<u32>,
     offsets: Vec<u64>,
     lengths: Vec<u32>,
@@ -59,33 +61,15 @@ impl Words {
 }
 
 impl Builder {
-    /// An index at `path`, which appears when it is finished.
-    pub fn new(path: &Path) -> Self {
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let partial = path.with_file_name(format!(".{name}.partial-{}", std::process::id()));
-        Self {
-            path: path.to_owned(),
-            partial,
-            ids: Vec::new(),
-            offsets: Vec::new(),
-            lengths: Vec::new(),
-            words: HashMap::new(),
-            numbers: HashMap::new(),
-            texts: HashMap::new(),
-            text_of: Vec::new(),
-        }
-    }
-
     /// Adds a sample.
     ///
     /// # Errors
     /// When its number is not above the last one's, or above four billion.
-    pub fn add(&mut self, entry: &Entry) -> Result<(), WebError> {
+    pub fn add(&mut self, entry: &Entry) -> Result<(), String> {
         let id = u32::try_from(entry.id).ok().filter(|id| self.ids.last().is_none_or(|last| last < id));
         let id = id.ok_or_else(|| {
             let last = self.ids.last().copied().unwrap_or_default();
-            let message = format!("sample {} after sample {last}; numbers must rise", entry.id);
-            WebError::content(&self.path, message)
+            format!("sample {} after sample {last}; numbers must rise, to four billion at most", entry.id)
         })?;
         self.ids.push(id);
         self.offsets.push(entry.offset);
@@ -108,41 +92,37 @@ impl Builder {
         Ok(())
     }
 
-    /// Writes the index under a temporary name and renames it.
+    /// Writes the index to `path`, where it appears when it is complete.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn finish(self, stamp: &Stamp) -> Result<(), WebError> {
-        // Whatever a build that was killed left.
-        let _ = fs::remove_file(&self.partial);
-        let written = self.write(stamp).map_err(WebError::index(&self.path)).and_then(|()| {
-            let io = WebError::io;
-            fs::File::open(&self.partial).and_then(|file| file.sync_all()).map_err(io(&self.partial))?;
-            fs::rename(&self.partial, &self.path).map_err(io(&self.path))
+    pub fn finish(&self, path: &Path, stamp: &Stamp) -> Result<(), WebError> {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let partial = format!(".{name}.partial-");
+        clear(path, &partial);
+        let partial = path.with_file_name(format!("{partial}{}", std::process::id()));
+        let written = self.write(&partial, stamp).map_err(WebError::index(path)).and_then(|()| {
+            fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(WebError::io(&partial))?;
+            fs::rename(&partial, path).map_err(WebError::io(path))
         });
         if written.is_err() {
-            let _ = fs::remove_file(&self.partial);
+            let _ = fs::remove_file(&partial);
         }
         written
     }
 
-    fn write(&self, stamp: &Stamp) -> rusqlite::Result<()> {
-        let connection = Connection::open(&self.partial)?;
+    fn write(&self, path: &Path, stamp: &Stamp) -> rusqlite::Result<()> {
+        let connection = Connection::open(path)?;
         connection.execute_batch(&format!(
             "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
              PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};
              CREATE TABLE stamp (sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
-                samples INTEGER NOT NULL, texts INTEGER NOT NULL);
+                samples INTEGER NOT NULL, texts INTEGER NOT NULL, words_crc INTEGER NOT NULL);
              CREATE TABLE word (facet TEXT NOT NULL, code INTEGER NOT NULL, value TEXT NOT NULL);
              CREATE TABLE series (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL);
              CREATE VIRTUAL TABLE text USING fts5(body, tokenize = 'unicode61 remove_diacritics 2');
              BEGIN;"
         ))?;
-        let size = i64::try_from(stamp.size).unwrap_or(i64::MAX);
-        connection.execute(
-            "INSERT INTO stamp VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![stamp.sha256, size, stamp.modified_ns, self.ids.len() as i64, self.texts.len() as i64],
-        )?;
         let series = |name: &str, bytes: Vec<u8>| {
             connection
                 .execute("INSERT INTO series VALUES (?1, ?2, ?3)", params![name, checksum(&bytes), bytes])
@@ -171,6 +151,12 @@ impl Builder {
             connection.execute("INSERT INTO text (rowid, body) VALUES (?1, ?2)", params![row, text])?;
         }
         connection.execute_batch("COMMIT; INSERT INTO text (text) VALUES ('optimize');")?;
+        let size = i64::try_from(stamp.size).unwrap_or(i64::MAX);
+        let (samples, texts) = (self.ids.len() as i64, self.texts.len() as i64);
+        connection.execute(
+            "INSERT INTO stamp VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![stamp.sha256, size, stamp.modified_ns, samples, texts, text_checksum(&connection)?],
+        )?;
         connection.close().map_err(|(_, error)| error)
     }
 
@@ -193,6 +179,19 @@ impl Builder {
     }
 }
 
+/// Removes what builds that were killed have left beside `path`. Those of others that run go on.
+fn clear(path: &Path, partial: &str) {
+    let files = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for file in files.into_iter().flatten().flatten() {
+        let age = || file.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if file.file_name().to_string_lossy().starts_with(partial) && age().is_some_and(|age| age > ABANDONED)
+        {
+            // Whoever may not remove it can do without.
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
 /// A number whose order is the values', NaN last.
 fn rank(value: f32) -> u64 {
     let bits = if value.is_nan() { f32::INFINITY.to_bits() + 1 } else { (value + 0.0).to_bits() };
@@ -207,9 +206,9 @@ fn shuffled(mut value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// The bytes of a series, for those who look at what was stored.
+/// Whether bytes are a series of a number a sample.
 pub(crate) fn is_series_of<T: Number>(bytes: &[u8], samples: usize) -> bool {
-    bytes.len() == samples * T::SIZE
+    samples.checked_mul(T::SIZE) == Some(bytes.len())
 }
 
 #[cfg(test)]

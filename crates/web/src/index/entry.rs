@@ -1,5 +1,6 @@
-use super::words::{element_name, material_name, morphology, structure_type, synonyms};
+use super::words::{element_name, material_name, morphology, plain_digits, structure_type, synonyms};
 use crate::Facet;
+use crate::query::MAX_WORD;
 use adatom_library::SampleSettings;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -51,13 +52,14 @@ impl Entry {
             head.columns.iter().chain(&head.unlabelled).flat_map(|c| c.atoms.keys().copied()).collect();
         let mut words = BTreeMap::new();
         let mut numbers = BTreeMap::from([(Facet::Columns, head.columns.len() as f32)]);
-        words.insert(Facet::Elements, elements.into_iter().collect::<Vec<_>>().join(" "));
         if let Some(s) = &head.settings {
             words.insert(Facet::Material, material_name(&s.material).to_owned());
             words.insert(Facet::Structure, structure_type(&s.material).to_owned());
             words.insert(Facet::Zone, s.zone.clone());
             words.insert(Facet::Morphology, morphology(&name(s.form)));
             words.insert(Facet::Background, name(s.background));
+            // Longer ones, as a file's name may be, could not be asked for.
+            words.values_mut().for_each(|word| *word = word.chars().take(MAX_WORD).collect());
             numbers.extend([
                 (Facet::Field, s.field_of_view_angstrom as f32),
                 (Facet::Rotation, s.rotation_deg as f32),
@@ -65,6 +67,7 @@ impl Entry {
                 (Facet::Semiangle, s.probe.semiangle_mrad() as f32),
             ]);
         }
+        words.insert(Facet::Elements, elements.into_iter().collect::<Vec<_>>().join(" "));
         numbers.extend(head.psnr_db.map(|psnr| (Facet::Psnr, psnr as f32)));
         Ok(Self { id: head.id, offset, length, words, numbers })
     }
@@ -92,7 +95,7 @@ impl Entry {
             }
         }
         words.retain(|word| !word.is_empty());
-        words.join(" ")
+        plain_digits(&words.join(" "))
     }
 }
 

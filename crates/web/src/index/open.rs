@@ -1,5 +1,5 @@
 use super::build::{Stamp, is_series_of};
-use super::series::{Number, checksum, from_bytes};
+use super::series::{Number, checksum, from_bytes, text_checksum};
 use super::{APPLICATION, VERSION};
 use crate::query::Sort;
 use crate::{Facet, Kind, WebError};
@@ -11,7 +11,9 @@ use std::time::Duration;
 /// Values of a facet of numbers that are listed one by one at most; more are put into bins.
 const MAX_LISTED: usize = 24;
 /// Bins, about.
-const BINS: f32 = 20.0;
+const BINS: f64 = 20.0;
+/// Bins at most, whatever rounding makes of them.
+const MAX_BINS: usize = 64;
 /// Connections to the file that are kept.
 const MAX_CONNECTIONS: usize = 4;
 /// Time that a search for text may take.
@@ -83,11 +85,12 @@ impl Index {
             let message = format!("an index of version {}; this program's have version {VERSION}", found.1);
             return Err(WebError::content(path, message));
         }
-        let (stamp, samples, texts) = connection
-            .query_row("SELECT sha256, size, modified_ns, samples, texts FROM stamp", [], |row| {
+        let (stamp, samples, texts, words_crc) = connection
+            .query_row("SELECT sha256, size, modified_ns, samples, texts, words_crc FROM stamp", [], |row| {
                 let size = row.get::<_, i64>(1)?.unsigned_abs();
                 let stamp = Stamp { sha256: row.get(0)?, size, modified_ns: row.get(2)? };
-                Ok((stamp, row.get::<_, i64>(3)?.unsigned_abs() as usize, row.get::<_, i64>(4)?))
+                let count = |value: i64| usize::try_from(value).unwrap_or_default();
+                Ok((stamp, count(row.get(3)?), count(row.get(4)?), row.get::<_, u32>(5)?))
             })
             .map_err(sql(path))?;
         let reader = Reader { path, connection: &connection, samples };
@@ -104,8 +107,9 @@ impl Index {
             }
             orders.push((sort, order));
         }
-        let texts = usize::try_from(texts).unwrap_or_default();
-        if text_of.iter().any(|text| *text as usize >= texts) {
+        // Every text is one of a sample's at least.
+        let known = text_of.iter().max().map_or(0, |last| *last as usize + 1);
+        if texts != known || texts > samples || text_checksum(&connection).map_err(sql(path))? != words_crc {
             return Err(reader.damaged("text"));
         }
         Ok(Self {
@@ -154,8 +158,8 @@ impl Index {
     }
 
     /// Where the sample's line begins in `samples.jsonl`, and its length \[bytes\].
-    pub fn line(&self, at: usize) -> (u64, usize) {
-        (self.offsets[at], self.lengths[at] as usize)
+    pub fn line(&self, at: usize) -> (u64, u64) {
+        (self.offsets[at], u64::from(self.lengths[at]))
     }
 
     pub(crate) fn column(&self, facet: Facet) -> &Column {
@@ -185,7 +189,7 @@ impl Index {
     /// For each sample whether its words match a search.
     ///
     /// # Errors
-    /// When the file can't be read any more.
+    /// When the file can't be read any more, or is another library's by now.
     pub(crate) fn matching(&self, search: &str) -> Result<super::bits::Bits, WebError> {
         let sql = WebError::index;
         let connections = || self.connections.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,6 +197,10 @@ impl Index {
         let connection = kept.map_or_else(|| connect(&self.path), Ok)?;
         let mut found = vec![false; self.texts];
         let run = || {
+            let sha256: String = connection.query_row("SELECT sha256 FROM stamp", [], |row| row.get(0))?;
+            if sha256 != self.stamp.sha256 {
+                return Ok(false);
+            }
             let mut statement = connection.prepare("SELECT rowid FROM text WHERE text MATCH ?1")?;
             let mut rows = statement.query(params![search])?;
             while let Some(row) = rows.next()? {
@@ -201,11 +209,13 @@ impl Index {
                     *found = true;
                 }
             }
-            Ok(())
+            Ok(true)
         };
         let interrupt = connection.get_interrupt_handle();
-        let result = within(MAX_SEARCH, move || interrupt.interrupt(), run).map_err(sql(&self.path));
-        result?;
+        if !within(MAX_SEARCH, move || interrupt.interrupt(), run).map_err(sql(&self.path))? {
+            let message = "it was replaced by another library's; the server must be started anew";
+            return Err(WebError::content(&self.path, message));
+        }
         let mut kept = connections();
         if kept.len() < MAX_CONNECTIONS {
             kept.push(connection);
@@ -214,15 +224,18 @@ impl Index {
     }
 }
 
-/// Runs `work`; calls `stop` from another thread if it takes longer than `limit`.
+/// Runs `work`; calls `stop` from another thread, if there is one to be had, when it takes longer than `limit`.
 fn within<T>(limit: Duration, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         let (done, ended) = std::sync::mpsc::channel::<()>();
-        scope.spawn(move || {
+        let watch = move || {
             if ended.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                 stop();
             }
-        });
+        };
+        if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, watch) {
+            tracing::warn!(%error, "nobody watches how long a search takes");
+        }
         let result = work();
         drop(done);
         result
@@ -319,17 +332,8 @@ fn numbers(numbers: Vec<f32>) -> Column {
             numbers.iter().map(|value| code(value) as u16).collect()
         }
         Options::Bins(edges) => {
-            let (first, step, bins) = (edges[0], edges[1] - edges[0], edges.len() - 1);
-            // Of a value at an edge the comparison decides, as it does for whoever asks for the bin's range.
-            let code = |value: &f32| {
-                let mut at = (((value - first) / step) as usize).min(bins - 1);
-                if *value < edges[at] {
-                    at = at.saturating_sub(1);
-                } else if at + 1 < bins && *value >= edges[at + 1] {
-                    at += 1;
-                }
-                at + 1
-            };
+            // By comparison, as for whoever asks for the bin's range.
+            let code = |value: &f32| edges.partition_point(|edge| edge <= value);
             let known = |value: &f32| if value.is_finite() { code(value) as u16 } else { 0 };
             numbers.iter().map(known).collect()
         }
@@ -341,17 +345,27 @@ fn numbers(numbers: Vec<f32>) -> Column {
     Column { codes, stands_for, options, numbers, bounds }
 }
 
-/// Round numbers from below `low` to above `high`.
+/// Round numbers that rise, from `low` or below it to above `high`.
 fn edges(low: f32, high: f32) -> Vec<f32> {
-    let rough = (high - low) / BINS;
-    let power = 10_f32.powf(rough.log10().floor());
+    let (bottom, top) = (f64::from(low), f64::from(high));
+    let rough = (top - bottom) / BINS;
+    let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough);
     let step = step.unwrap_or(10.0 * power);
-    let first = (low / step).floor();
-    let bins = ((high / step).floor() - first) as usize + 1;
+    let (first, last) = ((bottom / step).floor(), (top / step).floor() + 1.0);
+    let bins = ((last - first) as usize).min(MAX_BINS);
     // From whole numbers, so that the edges are as round as they can be.
-    let exact = |n: f32| if step < 1.0 { n / (1.0 / step).round() } else { n * step.round() };
-    (0..=bins).map(|at| exact(first + at as f32)).collect()
+    let exact = |n: f64| (if step < 1.0 { n / (1.0 / step).round() } else { n * step.round() }) as f32;
+    let mut edges: Vec<f32> = (0..=bins).map(|at| exact(first + at as f64)).collect();
+    // Rounding must leave no value outside.
+    edges.dedup();
+    if let Some(first) = edges.first_mut() {
+        *first = first.min(low);
+    }
+    if edges.last().is_none_or(|last| *last <= high) {
+        edges.push(high.next_up());
+    }
+    edges
 }
 
 #[cfg(test)]
@@ -370,6 +384,22 @@ mod tests {
             assert!(edges[bin] <= *value && *value < edges[bin + 1], "{value} in bin {bin}");
         }
         assert_eq!(column.codes[1000], 0);
+    }
+
+    #[test]
+    fn bins_hold_the_strangest_numbers() {
+        for (low, step) in
+            [(0.0, 1e-45), (1e8, 8.0), (-1.5e38, 5e36), (0.3, 0.1), (-7.0, 0.5), (1e-30, 1e-32)]
+        {
+            let values: Vec<f32> = (0..60).map(|at| low + at as f32 * step).collect();
+            let column = numbers(values.clone());
+            let Options::Bins(edges) = &column.options else { panic!("no bins for {low}") };
+            assert!(edges.is_sorted_by(|a, b| a < b) && edges.len() <= MAX_BINS + 2, "{edges:?}");
+            for (value, code) in values.iter().zip(&column.codes) {
+                let bin = usize::from(*code) - 1;
+                assert!(edges[bin] <= *value && *value < edges[bin + 1], "{value} of {edges:?}");
+            }
+        }
     }
 
     #[test]

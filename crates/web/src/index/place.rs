@@ -23,12 +23,11 @@ pub fn index_library(library: &Library, progress: &mut dyn FnMut(f64)) -> Result
             Err(error) => tracing::warn!(%error, "the index is built anew"),
         }
     }
+    let (builder, stamp) = read(library, progress)?;
     let mut failed = None;
     for path in &places {
-        match build(library, path, progress) {
+        match write(&builder, path, &stamp) {
             Ok(()) => return Index::open(path),
-            // A library that can't be read can't be indexed elsewhere either.
-            Err(error @ WebError::Archive(_)) => return Err(error),
             Err(error) => {
                 tracing::info!(%error, "no index there");
                 failed.get_or_insert(error);
@@ -95,16 +94,21 @@ fn restamp(index: &Path, modified_ns: i64) -> rusqlite::Result<()> {
     connection.execute("UPDATE stamp SET modified_ns = ?1", [modified_ns]).map(drop)
 }
 
-fn build(library: &Library, path: &Path, progress: &mut dyn FnMut(f64)) -> Result<(), WebError> {
+fn write(builder: &Builder, path: &Path, stamp: &Stamp) -> Result<(), WebError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(WebError::io(parent))?;
     }
+    builder.finish(path, stamp)
+}
+
+/// What the records say, and whose they are.
+fn read(library: &Library, progress: &mut dyn FnMut(f64)) -> Result<(Builder, Stamp), WebError> {
     let source = journal(library);
     let (size, modified_ns) = seen(&source)?;
     let file = File::open(&source).map_err(WebError::io(&source))?;
     // What is appended meanwhile is not of this library.
     let mut reader = BufReader::with_capacity(1 << 20, file.take(size));
-    let (mut builder, mut hash) = (Builder::new(path), Sha256::new());
+    let (mut builder, mut hash) = (Builder::default(), Sha256::new());
     let (mut line, mut offset, mut number) = (Vec::new(), 0, 0_u64);
     loop {
         line.clear();
@@ -115,11 +119,11 @@ fn build(library: &Library, path: &Path, progress: &mut dyn FnMut(f64)) -> Resul
         hash.update(&line);
         let wrong = |message: String| WebError::content(&source, format!("line {number}: {message}"));
         let text = std::str::from_utf8(&line).map_err(|error| wrong(error.to_string()))?;
-        let mut entry = Entry::from_line(text.trim_end(), offset).map_err(wrong)?;
+        let mut entry = Entry::from_line(text.trim_end(), offset).map_err(&wrong)?;
         if !entry.numbers.contains_key(&crate::Facet::Energy) {
             add_params(library, &mut entry);
         }
-        builder.add(&entry)?;
+        builder.add(&entry).map_err(wrong)?;
         offset += line.len() as u64;
         if number.is_multiple_of(256) {
             progress(offset as f64 / size.max(1) as f64);
@@ -130,7 +134,7 @@ fn build(library: &Library, path: &Path, progress: &mut dyn FnMut(f64)) -> Resul
         let message = "its SHA-256 is not the one in library.json; `adatom library verify` tells more";
         return Err(WebError::content(&source, message));
     }
-    builder.finish(&Stamp { sha256, size, modified_ns })
+    Ok((builder, Stamp { sha256, size, modified_ns }))
 }
 
 /// Of an imported library the files of parameters tell field, energy and semi-angle.

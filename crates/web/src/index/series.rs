@@ -1,6 +1,8 @@
 //! Columns of numbers as blobs of little-endian bytes.
 
 use flate2::Crc;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 
 /// A number that a series can hold.
 pub(crate) trait Number: Copy {
@@ -41,6 +43,35 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
+}
+
+/// What words are found by: their names, and FTS5's own tables.
+const TEXT_TABLES: [&str; 6] =
+    ["word", "text_data", "text_idx", "text_content", "text_docsize", "text_config"];
+
+/// CRC-32 of all that words are found by, which SQLite itself believes unseen.
+pub(crate) fn text_checksum(connection: &Connection) -> rusqlite::Result<u32> {
+    let mut crc = Crc::new();
+    for table in TEXT_TABLES {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                let (kind, bytes): (u8, &[u8]) = match row.get_ref(column)? {
+                    ValueRef::Null => (0, &[]),
+                    ValueRef::Integer(value) => (1, &value.to_le_bytes()),
+                    ValueRef::Real(value) => (2, &value.to_le_bytes()),
+                    ValueRef::Text(text) => (3, text),
+                    ValueRef::Blob(bytes) => (4, bytes),
+                };
+                crc.update(&[kind]);
+                crc.update(&(bytes.len() as u64).to_le_bytes());
+                crc.update(bytes);
+            }
+        }
+    }
+    Ok(crc.sum())
 }
 
 #[cfg(test)]

@@ -70,8 +70,19 @@ pub(crate) fn morphology(form: &str) -> String {
 
 /// A material's name where it is a path of a CIF file.
 pub(crate) fn material_name(material: &str) -> &str {
-    let name = material.rsplit(['/', '\\']).next().unwrap_or(material);
+    let name = file_name(material);
     name.strip_suffix(".cif").unwrap_or(name)
+}
+
+/// The last part of a path on any system; where the file lies is the business of its owner alone.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Text with digits for subscripts: SrTiO3 for SrTiO₃.
+pub(crate) fn plain_digits(text: &str) -> String {
+    let digit = |c: char| (c as u32).checked_sub('₀' as u32).and_then(|digit| char::from_digit(digit, 10));
+    text.chars().map(|c| digit(c).unwrap_or(c)).collect()
 }
 
 #[cfg(test)]
@@ -97,6 +108,12 @@ mod tests {
     fn a_users_crystal_is_named_by_its_file() {
         assert_eq!(material_name("/data/crystals/BaTiO3.cif"), "BaTiO3");
         assert_eq!(material_name("Pt"), "Pt");
+        assert_eq!(material_name("C:\\crystals\\BaTiO3.cif"), "BaTiO3");
         assert_eq!(morphology("single-atoms"), "single atoms");
+    }
+
+    #[test]
+    fn subscripts_are_digits() {
+        assert_eq!(plain_digits("LiNi₀.₃₃O₂ ₐ"), "LiNi0.33O2 ₐ");
     }
 }

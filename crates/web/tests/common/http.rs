@@ -5,10 +5,15 @@ use adatom_web::{Limits, Server, Site};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::sync::oneshot;
+
+/// Threads that read files.
+pub const WORKERS: usize = 16;
 
 pub struct Running {
     pub address: SocketAddr,
@@ -18,20 +23,25 @@ pub struct Running {
 
 impl Running {
     pub fn start(folder: &Path, limits: Limits) -> Self {
-        let site = Site::open(folder, limits, &mut |_| {}).unwrap();
-        let (told, address) = std::sync::mpsc::channel();
+        Self::of(Site::open(folder, limits, &mut |_| {}).unwrap(), "127.0.0.1:0")
+    }
+
+    /// Serves a site at an address.
+    pub fn of(site: Site, address: &'static str) -> Self {
+        let (told, bound) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            let runtime = runtime.worker_threads(2).max_blocking_threads(16).enable_all().build().unwrap();
+            let runtime =
+                runtime.worker_threads(2).max_blocking_threads(WORKERS).enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = Server::bind(site, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+                let server = Server::bind(site, address.parse().unwrap()).await.unwrap();
                 told.send(server.address()).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
         });
-        Self { address: address.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+        Self { address: bound.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
     }
 
     /// Tells the server to stop, and goes on.
@@ -80,6 +90,27 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A server with its library, which goes with it.
+pub struct Served {
+    running: Running,
+    pub parent: TempDir,
+}
+
+impl Served {
+    /// Serves the folder `library` in `parent`.
+    pub fn of(parent: TempDir, limits: Limits) -> Self {
+        Self { running: Running::start(&parent.path().join("library"), limits), parent }
+    }
+}
+
+impl Deref for Served {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
     }
 }
 
