@@ -552,9 +552,12 @@ pub struct Serve {
     /// Address and port; port 0 takes a free one, 0.0.0.0 listens to the whole network
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Archives that are made at once at most
+    /// Archives that are made at once at most, 1 to 1000
     #[arg(long, default_value_t = 16)]
     pub archives: usize,
+    /// Address by which people know the site behind a proxy, such as https://library.example.org
+    #[arg(long, value_name = "URL")]
+    pub origin: Option<String>,
 }
 
 #[derive(Subcommand)]

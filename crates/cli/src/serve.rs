@@ -6,15 +6,21 @@ use adatom_archive::Library;
 use adatom_web::{Limits, Site, WebError, refresh, start_log};
 use std::path::Path;
 
+/// Archives at once at most: each has a thread.
+const MAX_ARCHIVES: usize = 1000;
+
 pub fn serve(options: &args::Serve) -> Done {
-    if options.archives == 0 {
-        return Err(Failure::usage("--archives 0: give at least one"));
+    if !(1..=MAX_ARCHIVES).contains(&options.archives) {
+        return Err(Failure::usage(format!("--archives {}: give 1 to {MAX_ARCHIVES}", options.archives)));
     }
     start_log();
     let limits = Limits { archives: options.archives, ..Limits::default() };
     let mut bar = Bar::new("indexing");
-    let site = Site::open(&options.folder, limits, &mut |part| bar.show(part)).map_err(failure)?;
+    let mut site = Site::open(&options.folder, limits, &mut |part| bar.show(part)).map_err(failure)?;
     bar.clear();
+    if let Some(origin) = &options.origin {
+        site = site.known_as(origin).map_err(failure)?;
+    }
     let ready = |address: std::net::SocketAddr| {
         say(&format!("http://{address}"));
         if !address.ip().is_loopback() {
