@@ -192,16 +192,56 @@ async fn search(person: &Person) {
     person.until("document.querySelector('.empty') !== null").await;
     person.run("document.querySelector('.chips a[href*=\"q=perovskite\"]').click()").await;
     person.until("document.querySelector('#results-title').textContent === '8 samples' && location.search.includes('perovskite')").await;
-    // A histogram's bar.
-    person.open("/samples").await;
-    person.run("const bar = [...document.querySelectorAll('[data-facet=psnr_db] rect')].find((r) => r.getAttribute('height') !== '0.00'); bar.dispatchEvent(new MouseEvent('click', { bubbles: true }))").await;
-    person.until("location.search.startsWith('?psnr_db') && document.querySelectorAll('.card').length > 0 && document.querySelectorAll('.card').length < 24").await;
+    bars(person).await;
+    changes(person).await;
     // By keyboard alone: the first stop leads to the content.
     person.open("/samples?material=TiO2").await;
     person.driver.action_chain().send_keys(Key::Tab).perform().await.unwrap();
     assert_eq!(person.run("return document.activeElement.className").await, "skip");
     person.driver.action_chain().send_keys(Key::Enter).perform().await.unwrap();
     assert_eq!(person.run("return document.activeElement.id").await, "main");
+}
+
+/// A click on a bar of a histogram gives as many samples as it shows, and lights it alone.
+async fn bars(person: &Person) {
+    person.open("/samples").await;
+    let bars = "[...document.querySelectorAll('[data-facet=psnr_db] rect')]";
+    let said = person
+        .run(&format!(
+            "const bar = {bars}.find((r) => r.getAttribute('height') !== '0.00'); \
+             bar.dispatchEvent(new MouseEvent('click', {{ bubbles: true }})); return bar.textContent"
+        ))
+        .await;
+    let count = said.as_str().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let found = format!("document.querySelector('#results-title').textContent.split(' ')[0] === '{count}'");
+    person.until(&format!("location.search.startsWith('?psnr_db') && {found}")).await;
+    let lit = format!("{bars}.filter((r) => r.classList.contains('in')).map((r) => r.textContent)");
+    assert_eq!(person.run(&format!("return {lit}")).await, json!([said]));
+    // Another filter leaves the bin as it is.
+    person.run("const sort = document.querySelector('.order [name=sort]'); sort.value = '-psnr_db'; sort.dispatchEvent(new Event('change', { bubbles: true }))").await;
+    person.until(&format!("location.search.includes('sort=-psnr_db') && {found}")).await;
+    person.run("document.querySelector('#search input[name=background]').click()").await;
+    person.until("location.search.includes('background=') && location.search.includes('psnr_db.below=')").await;
+}
+
+/// What changes keeps focus and letters, and is said to those who don't see it.
+async fn changes(person: &Person) {
+    person.open("/samples?material=TiO2").await;
+    let order = person.find(".order [name=sort]").await;
+    order.send_keys(Key::Down + "").await.unwrap();
+    person.until("location.search.includes('sort=')").await;
+    person.until("document.activeElement.matches('.order select[name=sort]')").await;
+    person.until("document.getElementById('status').textContent === '8 samples'").await;
+    // Letters that come while an answer is under way.
+    person.run("window.real = fetch; window.fetch = (...all) => new Promise((done) => setTimeout(() => done(real(...all)), 700))").await;
+    let text = "#search input[name=q]";
+    person.find(text).await.send_keys("ti").await.unwrap();
+    person.until("document.getElementById('browse').hasAttribute('aria-busy')").await;
+    person.find(text).await.send_keys("tania").await.unwrap();
+    person.until("location.search.includes('q=titania')").await;
+    let field = format!("document.querySelector('{text}')");
+    person.until(&format!("{field}.value === 'titania' && document.activeElement === {field}")).await;
+    assert_eq!(person.run(&format!("return {field}.selectionStart")).await, 7);
 }
 
 /// Opens a sample; zooms, moves, lays a label over, reads a value.
@@ -270,7 +310,37 @@ async fn look(person: &Person) {
         said.contains(" Å") && said.contains("of the peak") && said.contains("overlay level 255"),
         "{said}"
     );
+    by_keyboard(person, &levels).await;
+    // What was chosen last is shown, also when what was chosen before comes later.
+    person.run("const real = fetch; window.fetch = (url, ...rest) => new Promise((done) => setTimeout(() => done(real(url, ...rest)), url.includes('gaussianMask') ? 600 : 0))").await;
+    person.run("for (const name of ['gaussianMask', 'noNoise']) { const base = document.getElementById('base'); base.value = name; base.dispatchEvent(new Event('change')); }").await;
+    person.until("document.getElementById('viewer').dataset.shown === 'noNoise+circularMask'").await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(
+        person.run("return document.getElementById('viewer').dataset.shown").await,
+        "noNoise+circularMask"
+    );
     assert_eq!(person.run("return window.broken").await, json!([]), "what the content policy blocks");
+}
+
+/// Reads a value by a crosshair, without a pointer.
+async fn by_keyboard(person: &Person, levels: &Value) {
+    let stage = person.find("#stage").await;
+    stage.send_keys(Key::Shift + Key::Right).await.unwrap();
+    stage.send_keys(Key::Shift + Key::Right).await.unwrap();
+    stage.send_keys(Key::Shift + Key::Up).await.unwrap();
+    let said = person.run("return document.getElementById('readout').textContent").await;
+    let said = said.as_str().unwrap();
+    let place: Vec<f64> = said
+        .split(['x', 'y', 'p', ','])
+        .filter_map(|part| part.trim().parse().ok())
+        .take(2)
+        .collect();
+    assert_eq!(place, [33.0, 31.0], "{said}");
+    let level = &levels[31 * 64 + 33];
+    assert!(said.contains(&format!("level {level} of 255")), "{said}, not {level}");
+    let drawn = person.run("return document.querySelector('#cross path').getAttribute('d')").await;
+    assert!(drawn.as_str().unwrap().starts_with('M'), "{drawn}");
 }
 
 /// Chooses two samples on two pages and compares them.
