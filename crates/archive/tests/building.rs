@@ -82,7 +82,11 @@ fn single_samples_are_read_in_the_unit_of_the_recipe() {
         assert!(index.ids().eq(1..=48));
         let record = index.record(3).unwrap().unwrap();
         assert_eq!(record, library.record(4).unwrap());
+        assert_eq!(index.record(47).unwrap().unwrap().id, 48);
         assert!(index.record(48).unwrap().is_none());
+        let checked = |id| library.checked_bytes(Label::Image, id, &record.files);
+        assert_eq!(checked(4).unwrap(), library.bytes(Label::Image, 4).unwrap());
+        assert!(checked(5).unwrap_err().to_string().contains("SHA-256"), "not the file of that record");
         let full = generator.full_sample(4).unwrap();
         let labels = [
             (Label::Image, &full.sample.image),

@@ -112,6 +112,7 @@ fn a_store_resumes_and_merges_to_the_same_bytes() {
 
     let library = Library::open(&one).unwrap();
     assert_eq!(verify(&library, 2, &mut |_| {}).unwrap(), []);
+    assert!(library.image(Label::Image, 0).is_err(), "a sample before the first has no chunk");
     std::fs::copy(one.join("image/c.5.0.0"), one.join("image/c.6.0.0")).unwrap();
     std::fs::write(one.join("noNoiseUpinterpolation2x/c.9.0.0"), b"x").unwrap();
     std::fs::copy(one.join("column_x_px/c.0"), one.join("column_y_px/c.0")).unwrap();

@@ -221,7 +221,9 @@ async fn bars(person: &Person) {
     person.run("const sort = document.querySelector('.order [name=sort]'); sort.value = '-psnr_db'; sort.dispatchEvent(new Event('change', { bubbles: true }))").await;
     person.until(&format!("location.search.includes('sort=-psnr_db') && {found}")).await;
     person.run("document.querySelector('#search input[name=background]').click()").await;
-    person.until("location.search.includes('background=') && location.search.includes('psnr_db.below=')").await;
+    person
+        .until("location.search.includes('background=') && location.search.includes('psnr_db.below=')")
+        .await;
 }
 
 /// What changes keeps focus and letters, and is said to those who don't see it.
@@ -331,11 +333,8 @@ async fn by_keyboard(person: &Person, levels: &Value) {
     stage.send_keys(Key::Shift + Key::Up).await.unwrap();
     let said = person.run("return document.getElementById('readout').textContent").await;
     let said = said.as_str().unwrap();
-    let place: Vec<f64> = said
-        .split(['x', 'y', 'p', ','])
-        .filter_map(|part| part.trim().parse().ok())
-        .take(2)
-        .collect();
+    let place: Vec<f64> =
+        said.split(['x', 'y', 'p', ',']).filter_map(|part| part.trim().parse().ok()).take(2).collect();
     assert_eq!(place, [33.0, 31.0], "{said}");
     let level = &levels[31 * 64 + 33];
     assert!(said.contains(&format!("level {level} of 255")), "{said}, not {level}");
