@@ -54,6 +54,7 @@ fn entry(id: u64, chance: &mut Chance) -> Entry {
         id,
         offset: id * 25_000,
         length: 24_999,
+        crc: id as u32,
         words: BTreeMap::from([
             (Facet::Material, material.to_owned()),
             (Facet::Structure, structure.to_owned()),

@@ -262,7 +262,7 @@ fn what_a_build_that_was_killed_has_left_is_cleared_and_what_runs_is_not() {
     let parent = common::small(Layout::Temimagenet, Depth::Eight);
     let file = |name: &str| parent.path().join("library").join(name);
     let (old, young) = (file(".index.sqlite.partial-1"), file(".index.sqlite.partial-2"));
-    for (path, age) in [(&old, 3600), (&young, 1)] {
+    for (path, age) in [(&old, 7200), (&young, 1800)] {
         let file = fs::File::create(path).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
     }

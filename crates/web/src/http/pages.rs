@@ -291,7 +291,7 @@ pub(crate) async fn sample(
             groups: view::facts(&record, size),
             command: recipe::command(&site, id, id, &format!("sample-{id}")).unwrap_or_default(),
             built_in: site.built_in.is_some(),
-            crystals: recipe::crystals(&site).join(", "),
+            crystals: recipe::listed(&site.crystals),
             neighbours: view::neighbours(&site, at),
             files: files.collect(),
             rows: view::rows(&record, MAX_ROWS),
@@ -466,7 +466,7 @@ pub(crate) async fn download(
             labels,
             command,
             built_in: site.built_in.is_some(),
-            crystals: recipe::crystals(&site).join(", "),
+            crystals: recipe::listed(&site.crystals),
             address,
         })
     })

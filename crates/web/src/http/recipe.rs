@@ -5,8 +5,8 @@ use super::site::Site;
 use crate::Query;
 use crate::index::file_name;
 use adatom_archive::{Depth, Label, Layout, Manifest};
-use adatom_library::material_names;
-use std::collections::BTreeSet;
+use adatom_library::{Recipe, material_names};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Ranges of numbers that are written out.
@@ -41,12 +41,36 @@ fn is_file(material: &str) -> bool {
     material_names().all(|known| known != material)
 }
 
-/// Names of the crystals' files, without their folders, that the library was made of beside what is in the program.
-pub(crate) fn crystals(site: &Site) -> Vec<String> {
-    let structures = site.manifest().recipe.iter().flat_map(|recipe| &recipe.structure);
-    let materials = structures.map(|structure| structure.material.as_str());
-    let names: BTreeSet<&str> = materials.filter(|material| is_file(material)).map(file_name).collect();
-    names.into_iter().map(str::to_owned).collect()
+/// What the crystals' files of a recipe are called without their folders, by what the recipe calls them. Two files of
+/// the same name get two, and none that of a part of the program, which would be another crystal.
+pub(crate) fn crystals(recipe: &Recipe) -> BTreeMap<String, String> {
+    let materials = recipe.structure.iter().map(|structure| structure.material.as_str());
+    let files: BTreeSet<&str> = materials.filter(|material| is_file(material)).collect();
+    let (mut names, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for file in files {
+        let own = file_name(file).to_owned();
+        let stem = own.strip_suffix(".cif").unwrap_or(&own).to_owned();
+        let others = (2_u64..).map(|number| format!("{stem}-{number}.cif"));
+        let mut free = [own, format!("{stem}.cif")].into_iter().chain(others);
+        // Some file systems don't tell capital letters from small ones.
+        if let Some(name) = free.find(|name| is_file(name) && taken.insert(name.to_lowercase())) {
+            names.insert(file.to_owned(), name);
+        }
+    }
+    names
+}
+
+/// The crystals' names, as text has them. One that is not its file's says which it stands for.
+pub(crate) fn listed(crystals: &BTreeMap<String, String>) -> String {
+    let mut names: Vec<String> = crystals
+        .iter()
+        .map(|(file, name)| match file_name(file) {
+            own if own == name => own.to_owned(),
+            own => format!("{name} (there called {own})"),
+        })
+        .collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// The recipe as TOML, with the commands for a selection as comments before it.
@@ -55,8 +79,10 @@ pub(crate) fn text(site: &Site, query: &Query) -> Result<String, Problem> {
     let mut recipe = manifest.recipe.clone().ok_or_else(|| {
         Problem::not_found("The library was imported: nobody knows a recipe. Download the files instead.")
     })?;
-    for structure in recipe.structure.iter_mut().filter(|structure| is_file(&structure.material)) {
-        structure.material = file_name(&structure.material).to_owned();
+    for structure in &mut recipe.structure {
+        if let Some(name) = site.crystals.get(&structure.material) {
+            structure.material.clone_from(name);
+        }
     }
     let body = toml::to_string(&recipe)
         .map_err(|error| Problem::busy(format!("no TOML can be written: {error}")))?;
@@ -74,15 +100,14 @@ pub(crate) fn text(site: &Site, query: &Query) -> Result<String, Problem> {
     if !query.is_everything() {
         let _ = writeln!(text, "# Search: {}", query.address().replace(['\n', '\r'], " "));
     }
-    let crystals = crystals(site);
-    if crystals.is_empty() {
+    if site.crystals.is_empty() {
         text.push_str("# The same samples come of these commands, run where this file is:\n#\n");
     } else {
         let _ = writeln!(
             text,
             "# These commands make the samples, run where this file is and with it the crystals, which are not part of\n\
              # the program: {}. Without the folders that they were in, the recipe has another SHA-256.\n#",
-            crystals.join(", ").replace(['\n', '\r'], " ")
+            listed(&site.crystals).replace(['\n', '\r'], " ")
         );
     }
     for (first, last) in ranges.iter().take(MAX_RANGES) {
@@ -116,6 +141,31 @@ fn ranges(ids: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn crystals_of_one_name_get_two_and_none_that_of_a_part_of_the_program() {
+        let recipe = include_str!("../../tests/common/small.toml");
+        let mut recipe = Recipe::from_toml(recipe, "small").unwrap();
+        let structure = recipe.structure[0].clone();
+        recipe.structure.clear();
+        for file in ["/a/Fe.cif", "/b/Fe.cif", "/b/fe.CIF", "/c/Pt", "/d/Pt.cif", "SrTiO3", "/a/Fe.cif"] {
+            let mut structure = structure.clone();
+            structure.material = file.to_owned();
+            recipe.structure.push(structure);
+        }
+        let crystals = crystals(&recipe);
+        let named: Vec<(&str, &str)> = crystals.iter().map(|(file, name)| (&**file, &**name)).collect();
+        let expected = [
+            ("/a/Fe.cif", "Fe.cif"),
+            ("/b/Fe.cif", "Fe-2.cif"),
+            ("/b/fe.CIF", "fe.CIF.cif"),
+            ("/c/Pt", "Pt.cif"),
+            ("/d/Pt.cif", "Pt-2.cif"),
+        ];
+        assert_eq!(named, expected);
+        let listed = listed(&crystals);
+        assert!(listed.starts_with("Fe-2.cif (there called Fe.cif), Fe.cif, Pt-2.cif"), "{listed}");
+    }
 
     #[test]
     fn numbers_that_follow_each_other_are_a_range() {

@@ -1,7 +1,8 @@
 use super::limits::Limits;
 use super::problem::Problem;
 use super::recent::Recent;
-use crate::index::file_name;
+use super::recipe;
+use crate::index::{checksum, file_name};
 use crate::{Choices, Facet, Index, Query, Selection, WebError, index_library};
 use adatom_archive::{Label, Library, Manifest, Record};
 use adatom_library::{Recipe, recipe_names};
@@ -31,6 +32,8 @@ pub struct Site {
     pub(crate) archives: Arc<Semaphore>,
     /// The recipe's name, if it is one of the program's.
     pub(crate) built_in: Option<&'static str>,
+    /// Names of the crystals' files that the library was made of beside what is in the program.
+    pub(crate) crystals: BTreeMap<String, String>,
     /// Where the server listens.
     pub(crate) address: Option<SocketAddr>,
     /// Scheme and host by which people know it, behind a proxy.
@@ -40,7 +43,6 @@ pub struct Site {
 /// A record as far as its files need it.
 #[derive(Deserialize)]
 struct Sums {
-    id: u64,
     files: BTreeMap<Label, String>,
 }
 
@@ -60,6 +62,7 @@ impl Site {
         }
         let version = index.stamp().sha256.chars().take(12).collect();
         let recipe = library.manifest().recipe.as_ref();
+        let crystals = recipe.map(recipe::crystals).unwrap_or_default();
         let built_in = recipe
             .and_then(|own| recipe_names().find(|name| Recipe::open(name).is_ok_and(|known| known == *own)));
         Ok(Self {
@@ -71,6 +74,7 @@ impl Site {
             archives: Arc::new(Semaphore::new(limits.archives.min(Semaphore::MAX_PERMITS))),
             limits,
             built_in,
+            crystals,
             address: None,
             origin: None,
         })
@@ -100,25 +104,32 @@ impl Site {
 
     /// A sample's record, without the folder where the server has a crystal's file.
     pub(crate) fn record(&self, at: usize) -> Result<Record, Problem> {
-        let mut record = self.line(at, |record: &Record| record.id)?;
+        let mut record = self.line::<Record>(at)?;
         if let Some(settings) = &mut record.settings {
-            settings.material = file_name(&settings.material).to_owned();
+            let name =
+                self.crystals.get(&settings.material).map_or(file_name(&settings.material), |name| name);
+            settings.material = name.to_owned();
         }
         Ok(record)
     }
 
     /// SHA-256 of a sample's files.
     pub(crate) fn sums_of(&self, at: usize) -> Result<BTreeMap<Label, String>, Problem> {
-        self.line(at, |sums: &Sums| sums.id).map(|sums| sums.files)
+        self.line::<Sums>(at).map(|sums| sums.files)
     }
 
-    /// What a sample's line of `samples.jsonl` says.
-    fn line<T: DeserializeOwned>(&self, at: usize, id: fn(&T) -> u64) -> Result<T, Problem> {
+    /// What a sample's line of `samples.jsonl` says, which must be the one that was indexed: a damaged one would certify
+    /// damaged files, or name wrong columns.
+    fn line<T: DeserializeOwned>(&self, at: usize) -> Result<T, Problem> {
         let (offset, length) = self.index.line(at);
         let line = self.library.line(offset, length).map_err(|error| self.unreadable(error))?;
-        let found = serde_json::from_slice(&line).ok().filter(|found| id(found) == self.index.id(at));
-        found.ok_or_else(|| {
-            let message = "the library was changed while it was served; the server must be started anew";
+        let whole = Some(&line).filter(|line| checksum(line) == self.index.line_crc(at));
+        whole.and_then(|line| serde_json::from_slice(line).ok()).ok_or_else(|| {
+            let message = format!(
+                "the record of sample {} was changed or damaged while it was served; see `adatom library verify`, and \
+                 start the server anew",
+                self.index.id(at)
+            );
             self.unreadable(WebError::content(&self.library.folder().join("samples.jsonl"), message))
         })
     }

@@ -6,13 +6,17 @@ use crate::{Facet, Kind, WebError};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Different values of a facet of words at most; more are kept as unknown.
 const MAX_WORDS: usize = u16::MAX as usize;
 /// Since then nobody has written to a file that a build has left: it was killed.
-const ABANDONED: Duration = Duration::from_secs(600);
+const ABANDONED: Duration = Duration::from_secs(3600);
+/// Names that are tried for a file that nobody else has.
+const TRIES: u64 = 100;
 
 /// What tells whether an index is that of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,7 @@ pub struct Builder {
     ids: Vec<u32>,
     offsets: Vec<u64>,
     lengths: Vec<u32>,
+    crcs: Vec<u32>,
     words: HashMap<Facet, Words>,
     numbers: HashMap<Facet, Vec<f32>>,
     texts: HashMap<String, u32>,
@@ -74,6 +79,7 @@ impl Builder {
         self.ids.push(id);
         self.offsets.push(entry.offset);
         self.lengths.push(entry.length);
+        self.crcs.push(entry.crc);
         for facet in Facet::ALL {
             match facet.kind() {
                 Kind::Words => {
@@ -98,9 +104,9 @@ impl Builder {
     /// When it can't be written.
     pub fn finish(&self, path: &Path, stamp: &Stamp) -> Result<(), WebError> {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let partial = format!(".{name}.partial-");
-        clear(path, &partial);
-        let partial = path.with_file_name(format!("{partial}{}", std::process::id()));
+        let prefix = format!(".{name}.partial-");
+        let (partial, now) = create(path, (0..TRIES).map(|_| format!("{prefix}{}", unique())))?;
+        clear(path, &prefix, now);
         let written = self.write(&partial, stamp).map_err(WebError::index(path)).and_then(|()| {
             fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(WebError::io(&partial))?;
             fs::rename(&partial, path).map_err(WebError::io(path))
@@ -130,6 +136,7 @@ impl Builder {
         series("id", to_bytes(&self.ids))?;
         series("offset", to_bytes(&self.offsets))?;
         series("length", to_bytes(&self.lengths))?;
+        series("crc", to_bytes(&self.crcs))?;
         series("text", to_bytes(&self.text_of))?;
         for facet in Facet::ALL {
             if let Some(words) = self.words.get(&facet) {
@@ -179,12 +186,39 @@ impl Builder {
     }
 }
 
-/// Removes what builds that were killed have left beside `path`. Those of others that run go on.
-fn clear(path: &Path, partial: &str) {
+/// What no other build's file is called by: process, time, and number of the build in the process. Processes of several
+/// computers, or of several containers, may share a folder and have the same number.
+fn unique() -> String {
+    static BUILDS: AtomicU64 = AtomicU64::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{}", std::process::id(), since.as_nanos(), BUILDS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Creates an empty file beside `path` by the first of `names` that nobody has; returns it with the time that the file
+/// system has.
+fn create(path: &Path, names: impl Iterator<Item = String>) -> Result<(PathBuf, SystemTime), WebError> {
+    for name in names {
+        let partial = path.with_file_name(name);
+        let created = fs::OpenOptions::new().write(true).create_new(true).open(&partial);
+        match created.and_then(|file| file.metadata()?.modified()) {
+            Ok(now) => return Ok((partial, now)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(WebError::io(&partial)(error)),
+        }
+    }
+    let message = format!(
+        "all {TRIES} names for a file beside it are taken; remove those with \"partial\" in their names"
+    );
+    Err(WebError::content(path, message))
+}
+
+/// Removes what builds that were killed have left beside `path`. Those of others that run go on. `now` is the file
+/// system's, since another computer's clock may be an hour away.
+fn clear(path: &Path, prefix: &str, now: SystemTime) {
     let files = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     for file in files.into_iter().flatten().flatten() {
-        let age = || file.metadata().ok()?.modified().ok()?.elapsed().ok();
-        if file.file_name().to_string_lossy().starts_with(partial) && age().is_some_and(|age| age > ABANDONED)
+        let age = || now.duration_since(file.metadata().ok()?.modified().ok()?).ok();
+        if file.file_name().to_string_lossy().starts_with(prefix) && age().is_some_and(|age| age > ABANDONED)
         {
             // Whoever may not remove it can do without.
             let _ = fs::remove_file(file.path());
@@ -214,6 +248,19 @@ pub(crate) fn is_series_of<T: Number>(bytes: &[u8], samples: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leftover_of_the_same_name_does_not_stop_a_build() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let names = || ["taken", "free"].into_iter().map(str::to_owned);
+        fs::write(folder.path().join("taken"), "another's").unwrap();
+        assert_eq!(create(&path, names()).unwrap().0, folder.path().join("free"));
+        assert_eq!(fs::read_to_string(folder.path().join("taken")).unwrap(), "another's");
+        let message = create(&path, names()).err().unwrap().to_string();
+        assert!(message.contains("index.sqlite") && message.contains("partial"), "{message}");
+        assert_ne!(unique(), unique());
+    }
 
     #[test]
     fn ranks_have_the_order_of_values() {

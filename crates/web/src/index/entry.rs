@@ -1,3 +1,4 @@
+use super::series::checksum;
 use super::words::{element_name, material_name, morphology, plain_digits, structure_type, synonyms};
 use crate::Facet;
 use crate::query::MAX_WORD;
@@ -15,6 +16,8 @@ pub struct Entry {
     pub offset: u64,
     /// Length of the line without its end \[bytes\].
     pub length: u32,
+    /// CRC-32 of the line, by which damage shows.
+    pub crc: u32,
     /// Values of the facets of words, by [`Facet`]; of elements the symbols with spaces between. Empty where
     /// unknown.
     pub words: BTreeMap<Facet, String>,
@@ -69,7 +72,7 @@ impl Entry {
         }
         words.insert(Facet::Elements, elements.into_iter().collect::<Vec<_>>().join(" "));
         numbers.extend(head.psnr_db.map(|psnr| (Facet::Psnr, psnr as f32)));
-        Ok(Self { id: head.id, offset, length, words, numbers })
+        Ok(Self { id: head.id, offset, length, crc: checksum(line.as_bytes()), words, numbers })
     }
 
     /// What of an imported sample only its file of parameters tells: field, energy and semi-angle.

@@ -15,11 +15,12 @@ pub use open::Index;
 pub(crate) use open::{Column, Options};
 pub(crate) use place::hexadecimal;
 pub use place::{index_library, refresh};
+pub(crate) use series::checksum;
 pub(crate) use words::{file_name, morphology, plain_digits};
 
 /// `ADTM`, by which the file says whose it is.
 pub(crate) const APPLICATION: i64 = 0x4144_544d;
 /// Version of what is in the file; another one is built anew.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 /// What the index is called beside `library.json`.
 pub(crate) const NAME: &str = "index.sqlite";

@@ -26,6 +26,7 @@ pub struct Index {
     ids: Vec<u32>,
     offsets: Vec<u64>,
     lengths: Vec<u32>,
+    crcs: Vec<u32>,
     columns: Vec<Column>,
     text_of: Vec<u32>,
     texts: usize,
@@ -75,16 +76,6 @@ impl Index {
     pub fn open(path: &Path) -> Result<Self, WebError> {
         let connection = connect(path)?;
         let sql = WebError::index;
-        let number = |pragma: &str| {
-            connection
-                .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
-                .map_err(sql(path))
-        };
-        let found = (number("application_id")?, number("user_version")?);
-        if found != (APPLICATION, VERSION) {
-            let message = format!("an index of version {}; this program's have version {VERSION}", found.1);
-            return Err(WebError::content(path, message));
-        }
         let (stamp, samples, texts, words_crc) = connection
             .query_row("SELECT sha256, size, modified_ns, samples, texts, words_crc FROM stamp", [], |row| {
                 let size = row.get::<_, i64>(1)?.unsigned_abs();
@@ -118,6 +109,7 @@ impl Index {
             ids,
             offsets,
             lengths,
+            crcs: reader.series("crc")?,
             columns,
             text_of,
             texts,
@@ -160,6 +152,11 @@ impl Index {
     /// Where the sample's line begins in `samples.jsonl`, and its length \[bytes\].
     pub fn line(&self, at: usize) -> (u64, u64) {
         (self.offsets[at], u64::from(self.lengths[at]))
+    }
+
+    /// CRC-32 of the sample's line.
+    pub(crate) fn line_crc(&self, at: usize) -> u32 {
+        self.crcs[at]
     }
 
     pub(crate) fn column(&self, facet: Facet) -> &Column {
@@ -242,11 +239,23 @@ fn within<T>(limit: Duration, stop: impl FnOnce() + Send, work: impl FnOnce() ->
     })
 }
 
+/// A connection to an index of this program's version: another program may have replaced it while it is served.
 fn connect(path: &Path) -> Result<Connection, WebError> {
     // Without this check the message would be that a file can't be opened.
     std::fs::metadata(path).map_err(WebError::io(path))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).map_err(WebError::index(path))
+    let connection = Connection::open_with_flags(path, flags).map_err(WebError::index(path))?;
+    let number = |pragma: &str| {
+        connection
+            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+            .map_err(WebError::index(path))
+    };
+    let found = (number("application_id")?, number("user_version")?);
+    if found != (APPLICATION, VERSION) {
+        let message = format!("an index of version {}; this program's have version {VERSION}", found.1);
+        return Err(WebError::content(path, message));
+    }
+    Ok(connection)
 }
 
 struct Reader<'a> {
@@ -400,6 +409,22 @@ mod tests {
                 assert!(edges[bin] <= *value && *value < edges[bin + 1], "{value} of {edges:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_index_of_another_version_that_replaces_this_one_is_not_searched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let stamp = Stamp { sha256: "0".repeat(64), size: 0, modified_ns: 0 };
+        let mut builder = crate::Builder::default();
+        let (words, numbers) = Default::default();
+        builder.add(&crate::Entry { id: 1, offset: 0, length: 0, crc: 0, words, numbers }).unwrap();
+        builder.finish(&path, &stamp).unwrap();
+        let index = Index::open(&path).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", VERSION + 1).unwrap();
+        index.connections.lock().unwrap().clear();
+        let message = index.matching("platinum").err().unwrap().to_string();
+        assert!(message.contains(&format!("version {}", VERSION + 1)), "{message}");
     }
 
     #[test]
