@@ -44,7 +44,7 @@ function focusNow() {
     ? { name: field.name, type: field.type, value: field.value, start: field.selectionStart, end: field.selectionEnd } : null;
 }
 
-/** Leads them to the same field of the new page; with `keep` what they have written stays, also in the meantime. */
+/** Leads them to the same field of the new page; with `keep` what they have written stays. */
 function focusAgain(page, before, keep) {
   const same = [...page.querySelectorAll("input, select")].find((e) =>
     e.name === before.name && e.type === before.type && (e.type !== "checkbox" || e.value === before.value));
@@ -63,6 +63,7 @@ async function show(url, push) {
   waiting?.abort();
   const own = waiting = new AbortController();
   const browse = document.getElementById("browse");
+  const asked = new FormData(document.getElementById("search"));
   browse.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(url, { signal: own.signal, headers: { accept: "text/html" } });
@@ -70,6 +71,9 @@ async function show(url, push) {
     const next = page.getElementById("browse");
     if (!next) { location.assign(url); return; }
     const focused = focusNow();
+    // A number that was searched for is now as the server writes it, one that was written since then is not part of the
+    // page. Of text only spaces at its ends may be missing there, and whoever writes on needs them.
+    const isOwn = focused?.type === "search" || asked.get(focused?.name) !== focused?.value;
     const open = new Map([...browse.querySelectorAll("details.facet")].map((d) => [d.dataset.facet, d.open]));
     const scroll = browse.querySelector(".side")?.scrollTop || 0;
     folded = !browse.querySelector(".filters").open;
@@ -83,7 +87,7 @@ async function show(url, push) {
     prepare();
     const side = next.querySelector(".side");
     if (side) side.scrollTop = scroll;
-    if (focused) focusAgain(next, focused, push);
+    if (focused) focusAgain(next, focused, push && isOwn);
     document.getElementById("status").textContent = next.querySelector("#results-title").textContent;
   } catch (error) {
     if (error.name !== "AbortError") location.assign(url);

@@ -205,6 +205,25 @@ fn field(key: &str) -> Option<(Facet, usize)> {
     (facet.kind() == Kind::Numbers).then_some((facet, place))
 }
 
+/// The range of a form's fields, if one of its ends is given.
+fn range_of([min, max, below]: [Option<f32>; 3]) -> Option<Range> {
+    min.or(max)?;
+    let (low, high) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
+    let below = max.is_some() && below == max && low <= high;
+    Some(Range { low: low.min(high), high: high.max(low), below })
+}
+
+/// Counts a value or range of a facet.
+fn count(counts: &mut BTreeMap<Facet, usize>, facet: Facet) -> Result<(), Refused> {
+    let count = counts.entry(facet).or_insert(0);
+    *count += 1;
+    if *count > MAX_VALUES {
+        let message = format!("more than {MAX_VALUES} values; give fewer, or a range");
+        return Err(Refused::new(facet.key(), message));
+    }
+    Ok(())
+}
+
 /// The parameters of an address, decoded.
 pub(crate) type Parameters = Vec<(String, String)>;
 
@@ -249,12 +268,7 @@ impl Query {
             } else if key == "sort" {
                 query.order = order(&value)?;
             } else if let Some(facet) = Facet::from_key(&key) {
-                let count = counts.entry(facet).or_insert(0);
-                *count += 1;
-                if *count > MAX_VALUES {
-                    let message = format!("more than {MAX_VALUES} values; give fewer, or a range");
-                    return Err(Refused::new(facet.key(), message));
-                }
+                count(&mut counts, facet)?;
                 // An empty field of a form asks for nothing.
                 if !value.is_empty() {
                     query.add(facet, &value)?;
@@ -270,7 +284,12 @@ impl Query {
                 left.push((key, value));
             }
         }
-        fields.into_iter().for_each(|(facet, fields)| query.narrow(facet, fields));
+        for (facet, fields) in fields {
+            if let Some(range) = range_of(fields) {
+                count(&mut counts, facet)?;
+                query.add_first(facet, range);
+            }
+        }
         *parameters = left;
         Ok(query)
     }
@@ -311,14 +330,13 @@ impl Query {
         }
     }
 
-    /// Adds the range of a form's fields, if one of its ends is given.
-    fn narrow(&mut self, facet: Facet, [min, max, below]: [Option<f32>; 3]) {
-        if min.is_none() && max.is_none() {
-            return;
+    /// Adds the range of a form's fields before the facet's other ranges: the first is the one that the fields show.
+    fn add_first(&mut self, facet: Facet, range: Range) {
+        let filter = self.filters.entry(facet).or_insert_with(|| Filter::Ranges(Vec::new()));
+        if let Filter::Ranges(ranges) = filter {
+            ranges.retain(|known| *known != range);
+            ranges.insert(0, range);
         }
-        let (low, high) = (min.unwrap_or(f32::NEG_INFINITY), max.unwrap_or(f32::INFINITY));
-        let below = max.is_some() && below == max && low <= high;
-        self.add_range(facet, Range { low: low.min(high), high: high.max(low), below });
     }
 
     /// The query of an address that asks for this, without page or anything else.
@@ -460,6 +478,8 @@ mod tests {
         let other = parse("psnr_db.min=15&psnr_db.max=21&psnr_db.below=20").unwrap();
         assert_eq!(other, parse("psnr_db=15..21").unwrap(), "somebody has written another end");
         assert!(parse("psnr_db.below=20").unwrap().is_everything());
+        let more = parse("psnr_db=10..12&psnr_db=15..20&psnr_db.min=15&psnr_db.max=20").unwrap();
+        assert_eq!(more.address(), "psnr_db=15..20&psnr_db=10..12", "the fields show the first");
         let browsers = parse("columns.min=.5&columns.max=1e3").unwrap();
         assert_eq!(browsers, parse("columns=0.5..1000").unwrap());
         let error = parse("psnr_db.min=much").unwrap_err();
@@ -480,5 +500,8 @@ mod tests {
         assert_eq!(parse(&format!("q={}", "x".repeat(9000))).unwrap_err().parameter, "query");
         let many: String = (0..65).map(|n| format!("columns={n}&")).collect();
         assert!(parse(&many).unwrap_err().message.contains("64"));
+        let (form, most) = ("columns.min=1&columns.max=9", many.trim_end_matches("columns=64&"));
+        assert!(parse(&format!("{most}columns.min=&columns.max=")).is_ok(), "empty fields ask for nothing");
+        assert_eq!(parse(&format!("{most}{form}")).unwrap_err(), parse(&many).unwrap_err());
     }
 }

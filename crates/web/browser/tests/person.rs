@@ -234,16 +234,45 @@ async fn changes(person: &Person) {
     person.until("location.search.includes('sort=')").await;
     person.until("document.activeElement.matches('.order select[name=sort]')").await;
     person.until("document.getElementById('status').textContent === '8 samples'").await;
-    // Letters that come while an answer is under way.
-    person.run("window.real = fetch; window.fetch = (...all) => new Promise((done) => setTimeout(() => done(real(...all)), 700))").await;
-    let text = "#search input[name=q]";
-    person.find(text).await.send_keys("ti").await.unwrap();
-    person.until("document.getElementById('browse').hasAttribute('aria-busy')").await;
-    person.find(text).await.send_keys("tania").await.unwrap();
-    person.until("location.search.includes('q=titania')").await;
-    let field = format!("document.querySelector('{text}')");
-    person.until(&format!("{field}.value === 'titania' && document.activeElement === {field}")).await;
-    assert_eq!(person.run(&format!("return {field}.selectionStart")).await, 7);
+    late_letters(person).await;
+    exchanged_ends(person).await;
+}
+
+/// Letters that come while an answer is under way stay, and the caret behind them.
+async fn late_letters(person: &Person) {
+    let field = "document.querySelector('#search input[name=q]')";
+    let input = format!("{field}.dispatchEvent(new Event('input', {{ bubbles: true }}))");
+    // Answers wait until they are let go.
+    person
+        .run("window.asked = []; window.real = fetch; window.fetch = (...all) => new Promise((go) => window.asked.push(go)).then(() => real(...all))")
+        .await;
+    person.run(&format!("window.old = {field}; old.focus(); old.value = 'ti'; {input}")).await;
+    person.until("window.asked.length === 1").await;
+    // Without an event nothing else is searched for, so that this answer is the only one.
+    person.run("old.value = 'titania'; old.setSelectionRange(5, 5); window.asked[0]()").await;
+    person.until(&format!("{field} !== window.old && !document.querySelector('#browse[aria-busy]')")).await;
+    let found = format!(
+        "return [{field}.value, document.activeElement === {field}, {field}.selectionStart, {field}.selectionEnd]"
+    );
+    assert_eq!(person.run(&found).await, json!(["titania", true, 5, 5]));
+    assert_eq!(person.run("return new URLSearchParams(location.search).get('q')").await, "ti");
+    person.run(&format!("window.fetch = window.real; {input}")).await;
+    person.until("new URLSearchParams(location.search).get('q') === 'titania'").await;
+}
+
+/// A number whose place is another field's is shown where it belongs, also in the field that has the focus.
+async fn exchanged_ends(person: &Person) {
+    person.open("/samples?psnr_db=5..6").await;
+    let field = |name: &str| format!("document.querySelector(\"#search input[name='psnr_db.{name}']\")");
+    let (min, max) = (field("min"), field("max"));
+    person
+        .run(&format!(
+            "window.old = {max}; {min}.value = '30'; old.focus(); old.value = '20'; old.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        ))
+        .await;
+    person.until(&format!("{max} !== window.old && !document.querySelector('#browse[aria-busy]')")).await;
+    let found = format!("return [{min}.value, {max}.value, document.activeElement === {max}]");
+    assert_eq!(person.run(&found).await, json!(["20", "30", true]));
 }
 
 /// Opens a sample; zooms, moves, lays a label over, reads a value.
