@@ -119,9 +119,29 @@ fn what_clients_send_is_text_on_pages_and_never_markup() {
         let page = reply.text();
         assert!(!page.contains("<script>") && !page.contains("\"><script"), "{address}");
     }
-    let text = "GET /api HTTP/1.1\r\nhost: a'$(rm -rf)<b>\r\nconnection: close\r\n\r\n";
-    let page = server.say(text.as_bytes()).text();
-    assert!(!page.contains("rm -rf"), "a strange host is not repeated");
+}
+
+#[test]
+fn a_host_that_no_server_has_is_not_repeated() {
+    let parent = common::small(Layout::Temimagenet, Depth::Eight);
+    let site = Site::open(&parent.path().join("library"), Limits::default(), &mut |_| {}).unwrap();
+    // On the network every name is answered to.
+    let server = Running::of(site, "0.0.0.0:0");
+    for address in [
+        "/api",
+        "/samples/1",
+        "/download",
+        "/api/v1/snippet.py",
+        "/api/v1/manifest.json",
+        "/api/v1/openapi.json",
+    ] {
+        let hostile = "a'\"$(rm -rf)<script>alert(1)</script>";
+        let ask = format!("GET {address} HTTP/1.1\r\nhost: {hostile}\r\nconnection: close\r\n\r\n");
+        let reply = server.say(ask.as_bytes());
+        assert_eq!(reply.status, 200, "{address}");
+        let text = reply.text();
+        assert!(!text.contains("rm -rf") && !text.contains("alert(1)"), "{address}");
+    }
 }
 
 #[test]
@@ -285,7 +305,8 @@ fn a_server_for_its_own_computer_answers_to_no_other_name() {
     let ask = |host: &str| {
         server.say(format!("GET /api/v1/library HTTP/1.1\r\n{host}connection: close\r\n\r\n").as_bytes())
     };
-    for host in ["localhost:8080", "LocalHost", "127.0.0.1", "127.8.0.1:99", "[::1]:80"] {
+    for host in ["localhost:8080", "LocalHost", "127.0.0.1", "127.8.0.1:99", "[::1]:80", "[::ffff:127.0.0.1]"]
+    {
         assert_eq!(ask(&format!("host: {host}\r\n")).status, 200, "{host}");
     }
     for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1", "", "a b"] {
@@ -296,26 +317,30 @@ fn a_server_for_its_own_computer_answers_to_no_other_name() {
     assert_eq!(ask("host: localhost\r\nhost: evil.example\r\n").status, 421);
     let absolute = b"GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert_eq!(server.say(absolute).status, 421);
+    let page = b"GET / HTTP/1.1\r\nhost: evil.example\r\naccept: text/html\r\nconnection: close\r\n\r\n";
+    let refused = server.say(page);
+    assert_eq!((refused.status, refused.header("content-type")), (421, "application/problem+json"));
+    assert!(!refused.text().contains("small"), "the library's name: {}", refused.text());
     assert_eq!(server.say(b"GET /api/v1/library HTTP/1.0\r\n\r\n").status, 200, "a program without a host");
 
     let parent = common::small(Layout::Temimagenet, Depth::Eight);
     let open = || Site::open(&parent.path().join("library"), Limits::default(), &mut |_| {}).unwrap();
     let site = open().known_as("https://library.example.org/").unwrap();
     let proxied = Running::of(site, "127.0.0.1:0");
-    for host in ["library.example.org", "localhost"] {
+    for host in ["library.example.org", "Library.Example.ORG:443", "library.example.org:8443", "localhost"] {
         let ask = format!("GET /api/v1/snippet.py HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         let text = proxied.say(ask.as_bytes()).text();
         assert!(text.contains("\"https://library.example.org/api/v1/archive.zip?"), "{text}");
     }
+    let foreign = b"GET / HTTP/1.1\r\nhost: other.example.org\r\nconnection: close\r\n\r\n";
+    assert_eq!(proxied.say(foreign).status, 421);
     for wrong in ["library.example.org", "https://", "https://a/b", "ftp://a", "https://a'b"] {
         assert!(open().known_as(wrong).err().unwrap().to_string().contains("origin"), "{wrong}");
     }
     // On the network everybody may call it as they know it.
     let open = Running::of(open(), "0.0.0.0:0");
     let ask = "GET /api/v1/snippet.py HTTP/1.1\r\nhost: laboratory:8080\r\nconnection: close\r\n\r\n";
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", open.address.port())).unwrap();
-    stream.write_all(ask.as_bytes()).unwrap();
-    assert!(Reply::read(stream).unwrap().text().contains("http://laboratory:8080/"));
+    assert!(open.say(ask.as_bytes()).text().contains("http://laboratory:8080/"));
 }
 
 #[test]
@@ -339,15 +364,16 @@ fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    assert!(cut && started.elapsed() < Duration::from_secs(15), "{taken} bytes in {:?}", started.elapsed());
-    let again = server.get("/api/v1/archive.tar?q=%231&label=image");
-    assert_eq!(again.status, 200, "its place is free");
+    assert!(cut, "all {taken} bytes came, in {:?}", started.elapsed());
+    // Its place is free.
+    server.until_ok("/api/v1/archive.tar?q=%231&label=image");
 }
 
 #[test]
 fn a_client_that_takes_nothing_gives_its_place_back() {
     let parent = large();
-    let limits = Limits { archives: 2, stall: Duration::from_millis(400), ..Limits::default() };
+    let stall = Duration::from_secs(3);
+    let limits = Limits { archives: 2, stall, ..Limits::default() };
     let server = Running::start(&parent.path().join("library"), limits);
     let ask = b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut held: Vec<_> = (0..2).map(|_| server.connect()).collect();
@@ -361,9 +387,10 @@ fn a_client_that_takes_nothing_gives_its_place_back() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, "10"));
     assert!(refused.json()["detail"].as_str().unwrap().contains("2 downloads"), "{}", refused.text());
     server.is_well();
-    std::thread::sleep(Duration::from_millis(1500));
-    let whole = server.get("/api/v1/archive.tar?label=image");
-    assert!(whole.status == 200 && whole.body.len() > 48 << 20, "the places are free again");
+    // As soon as the first is free; the second follows.
+    let whole = server.until_ok("/api/v1/archive.tar?label=image");
+    assert!(whole.body.len() > 48 << 20);
+    std::thread::sleep(stall);
     for mut stream in held {
         let mut rest = Vec::new();
         // Broken off: either the end comes early, or the connection is reset.
@@ -441,6 +468,27 @@ fn a_library_that_is_removed_or_changed_is_reported() {
 }
 
 #[test]
+fn a_record_that_is_damaged_while_it_is_served_is_refused() {
+    let (parent, server) = own(Limits::default());
+    let path = parent.path().join("library/samples.jsonl");
+    let mut text = fs::read_to_string(&path).unwrap();
+    let line = text.find("{\"id\":3,").unwrap();
+    let digit = line + text[line..].find("\"psnr_db\":").unwrap() + "\"psnr_db\":".len();
+    let other = if text[digit..].starts_with('1') { "2" } else { "1" };
+    text.replace_range(digit..=digit, other);
+    fs::write(&path, text).unwrap();
+    for address in ["/api/v1/samples/3", "/api/v1/samples/3/files/image", "/samples/3"] {
+        assert_eq!(server.get(address).status, 503, "{address}");
+        assert_eq!(server.get(&address.replace('3', "4")).status, 200, "{address} of another sample");
+    }
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET /api/v1/archive.zip?q=%233&label=image HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
+    assert!(Reply::read(stream).map_or(true, |reply| reply.status == 503), "no archive certifies it");
+}
+
+#[test]
 fn an_index_that_is_damaged_while_it_is_served_spoils_text_searches_alone() {
     let (parent, server) = own(Limits::default());
     let path = parent.path().join("library/index.sqlite");
@@ -497,11 +545,11 @@ fn a_person_is_told_in_time_when_every_thread_hangs() {
     let reply = server.ask("GET", "/samples", &[("accept", "text/html")]);
     assert_eq!((reply.status, reply.header("content-type")), (503, "text/html; charset=utf-8"));
     assert!(reply.text().contains("No answer within 0.4 s"), "{}", reply.text());
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(10));
     for pipe in &pipes {
         drop(fs::OpenOptions::new().write(true).open(pipe).unwrap());
     }
-    assert_eq!(server.get("/samples").status, 200);
+    server.until_ok("/samples");
 }
 
 #[test]
@@ -528,13 +576,16 @@ fn a_server_that_is_told_to_stop_finishes_downloads_and_takes_no_more() {
     stream.write_all(b"GET /api/v1/archive.tar?label=image HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     stream.peek(&mut [0; 12]).unwrap();
     server.stop();
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(std::net::TcpStream::connect(server.address).is_err(), "nobody listens any more");
+    let started = Instant::now();
+    while std::net::TcpStream::connect(server.address).is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(10), "somebody still listens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let reply = Reply::read(stream).unwrap();
     assert!(reply.body.len() > 48 << 20 && reply.body.ends_with(&[0; 1024]), "the whole archive came");
     let started = Instant::now();
     server.join();
-    assert!(started.elapsed() < Duration::from_secs(5), "then it ends at once");
+    assert!(started.elapsed() < Duration::from_secs(10), "then it ends at once");
 }
 
 #[test]

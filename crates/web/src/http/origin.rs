@@ -36,22 +36,27 @@ impl Site {
     /// Whether a request means this server. One that listens on this computer alone has no other names than this
     /// computer's: a page from elsewhere, whose host's name was made to lead here, must not read what is served.
     pub(crate) fn is_meant(&self, request: &Request) -> bool {
-        if !self.address.is_some_and(|address| address.ip().is_loopback()) {
+        if !self.address.is_some_and(|address| is_loopback(address.ip())) {
             return true;
         }
         let is_own = |named: &str| {
+            let named = host(named);
             let known = self.origin.as_ref().and_then(|origin| origin.split_once("://"));
-            let host = host(named);
-            let ip = host.parse::<IpAddr>();
-            host.eq_ignore_ascii_case("localhost")
-                || ip.is_ok_and(|ip| ip.is_loopback())
-                || known.is_some_and(|(_, known)| known.eq_ignore_ascii_case(named))
+            named.eq_ignore_ascii_case("localhost")
+                || named.parse().is_ok_and(is_loopback)
+                // Proxies name the port, another one, or none.
+                || known.is_some_and(|(_, known)| host(known).eq_ignore_ascii_case(named))
         };
         // Only programs leave the host out; browsers never do.
         let mut hosts = request.headers().get_all(header::HOST).iter();
         request.uri().authority().is_none_or(|authority| is_own(authority.as_str()))
             && hosts.all(|host| host.to_str().is_ok_and(is_own))
     }
+}
+
+/// Whether an address is this computer's own, also where version 6 writes one of version 4 (`::ffff:127.0.0.1`).
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 /// Whether a host with or without a port has no character that could mean something elsewhere.
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_what_stands_before_the_port() {
+    fn a_host_is_what_stands_before_the_port_and_may_be_this_computer() {
         for (named, expected) in [
             ("localhost:8080", "localhost"),
             ("localhost", "localhost"),
@@ -82,6 +87,10 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(host(named), expected);
+        }
+        for (address, is_own) in [("127.8.0.1", true), ("::ffff:127.0.0.1", true), ("::ffff:10.0.0.1", false)]
+        {
+            assert_eq!(is_loopback(address.parse().unwrap()), is_own, "{address}");
         }
         assert!(is_plain("[::1]:8080") && !is_plain("a'b") && !is_plain("example.org/path"));
     }

@@ -65,7 +65,8 @@ async fn finish(State(site): State<Arc<Site>>, mut request: Request, next: Next)
         request.headers_mut().remove(header::RANGE);
     }
     let limit = site.limits.request;
-    let mut response = if !site.is_meant(&request) {
+    let is_meant = site.is_meant(&request);
+    let mut response = if !is_meant {
         Problem::new(StatusCode::MISDIRECTED_REQUEST, OTHER_HOST).into_response()
     } else if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
         response
@@ -77,7 +78,8 @@ async fn finish(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     if status.is_client_error() || status.is_server_error() {
         let known = response.extensions_mut().remove::<Problem>();
         let problem = known.unwrap_or_else(|| Problem::new(status, of_status(status, &method)));
-        let page = if wants_page { pages::problem(&site, &problem).ok() } else { None };
+        // A page has the library's name, which is nobody's business under a name of their own.
+        let page = if wants_page && is_meant { pages::problem(&site, &problem).ok() } else { None };
         let mut answer = page.unwrap_or_else(|| problem.into_response());
         *answer.status_mut() = status;
         for name in [header::ALLOW, header::CONTENT_RANGE, header::RETRY_AFTER] {
