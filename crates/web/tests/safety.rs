@@ -509,46 +509,60 @@ fn an_index_that_is_damaged_while_it_is_served_spoils_text_searches_alone() {
     assert_eq!(server.get("/api/v1/samples?q=platinum").json()["total"], 8);
 }
 
+/// Puts a pipe in a file's place: reading from it waits until somebody writes.
+#[cfg(unix)]
+fn hang(file: &std::path::Path) {
+    fs::remove_file(file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
+}
+
+/// Lets go who waits for a pipe. Who comes later finds none.
+#[cfg(unix)]
+fn release(pipe: &std::path::Path) {
+    // For writing alone it would itself wait for somebody who reads, if nobody has come yet.
+    let both = fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
+    fs::remove_file(pipe).unwrap();
+    drop(both);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_request_whose_disk_hangs_is_answered_in_time() {
-    let (parent, server) = own(Limits { request: Duration::from_millis(300), ..Limits::default() });
-    // Reading from a pipe waits until somebody writes.
+    let (parent, server) = own(Limits { request: Duration::from_secs(1), ..Limits::default() });
     let pipe = parent.path().join("library/image/00004.png");
-    fs::remove_file(&pipe).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    hang(&pipe);
     let reply = server.get("/api/v1/samples/4/files/image");
     assert_eq!((reply.status, reply.json()["status"].as_u64()), (503, Some(503)));
-    assert!(reply.text().contains("0.3 s"), "{}", reply.text());
+    assert!(reply.text().contains("within 1 s"), "{}", reply.text());
     server.is_well();
-    // Lets the thread go that still waits.
-    drop(fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+    release(&pipe);
 }
 
 #[cfg(unix)]
 #[test]
 fn a_person_is_told_in_time_when_every_thread_hangs() {
-    let (parent, server) = own(Limits { request: Duration::from_millis(400), ..Limits::default() });
+    let (parent, server) = own(Limits { request: Duration::from_secs(1), ..Limits::default() });
     let pipes: Vec<_> =
         (1..=http::WORKERS).map(|id| parent.path().join(format!("library/image/{id:05}.png"))).collect();
-    for pipe in &pipes {
-        fs::remove_file(pipe).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
-    }
-    std::thread::scope(|scope| {
-        for id in 1..=http::WORKERS {
-            let server = &server;
-            scope.spawn(move || server.get(&format!("/api/v1/samples/{id}/files/image")));
-        }
-    });
+    pipes.iter().for_each(|pipe| hang(pipe));
     let started = Instant::now();
-    let reply = server.ask("GET", "/samples", &[("accept", "text/html")]);
-    assert_eq!((reply.status, reply.header("content-type")), (503, "text/html; charset=utf-8"));
-    assert!(reply.text().contains("No answer within 0.4 s"), "{}", reply.text());
-    assert!(started.elapsed() < Duration::from_secs(10));
-    for pipe in &pipes {
-        drop(fs::OpenOptions::new().write(true).open(pipe).unwrap());
-    }
+    // A busy computer may give up a request before a thread has begun with it, which then is free.
+    let reply = loop {
+        std::thread::scope(|scope| {
+            for id in 1..=http::WORKERS {
+                let server = &server;
+                scope.spawn(move || server.get(&format!("/api/v1/samples/{id}/files/image")));
+            }
+        });
+        let reply = server.ask("GET", "/samples", &[("accept", "text/html")]);
+        if reply.status == 503 {
+            break reply;
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "there are still threads: {}", reply.status);
+    };
+    assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+    assert!(reply.text().contains("No answer within 1 s"), "{}", reply.text());
+    pipes.iter().for_each(|pipe| release(pipe));
     server.until_ok("/samples");
 }
 
