@@ -1,10 +1,10 @@
-"""The napari plugin: a reader of microscopes' files, a widget that locates columns, and a points layer of them."""
+"""The napari plugin's widget that locates columns, and the points layer of them."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QThread, Signal
+from qtpy.QtCore import QCoreApplication, QThread, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -16,69 +16,43 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from . import _adatom, describe, locate, open, simulate
+from . import _adatom, locate
 from ._image import Image, PixelSize, as_array, as_pixel_size
 from ._result import LocatedColumns
 
 if TYPE_CHECKING:
     import napari
 
-LayerData = tuple[Any, dict[str, Any], str]
-
-
-def reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
-    """A function that reads ``path``, if it is a file that is known."""
-    first = path[0] if isinstance(path, list) else path
-    try:
-        describe(first)
-    except (OSError, ValueError):
-        return None
-    return read
-
-
-def read(path: str | list[str]) -> list[LayerData]:
-    """The images of files as layers, stacks with all their frames, in nanometres where the pixel size is known."""
-    layers = []
-    for file in path if isinstance(path, list) else [path]:
-        image = open(file)
-        frames = image.info["frames"]
-        data = image.data
-        if frames > 1:
-            signal = image.info["signal"]
-            data = np.stack([open(file, signal=signal, frame=frame).data for frame in range(frames)])
-        layers.append((data, layer_options(image, data.ndim), "image"))
-    return layers
-
-
-def layer_options(image: Image, axes: int = 2) -> dict[str, Any]:
-    """Name, calibration and metadata of a layer that shows an image."""
-    options: dict[str, Any] = {
-        "name": image.name.rsplit("/", 1)[-1],
-        "metadata": {"adatom": {"pixel_size": image.pixel_size, "metadata": image.metadata}},
-    }
-    if image.pixel_size is not None:
-        options["scale"] = [1.0] * (axes - 2) + [image.pixel_size.y / 10, image.pixel_size.x / 10]
-        options["units"] = ["pixel"] * (axes - 2) + ["nm", "nm"]
-    return options
-
-
-def example() -> list[LayerData]:
-    """A simulated image to try the widget with."""
-    sample = simulate("SrTiO3", pixel_size=0.2, jitter=0.1, background=0.2)
-    return [(sample.image, layer_options(Image(sample.image, sample.pixel_size, name="SrTiO3")), "image")]
-
-
-def image_of_layer(layer: Any, step: tuple[int, ...] = ()) -> Image:
-    """The image that a layer shows: of a stack the frame at ``step``."""
-    data = layer.data
+def image_of_layer(layer: Any, point: Sequence[float] = ()) -> Image:
+    """The image that a layer shows: of a stack the frame at ``point`` of the world, of a pyramid the finest level."""
+    data = layer.data[0] if layer.multiscale else layer.data
     if layer.rgb:
         raise ValueError(f"{layer.name}: colours; an image of one channel is needed")
-    while data.ndim > 2:
-        # The slider's steps belong to the last axes; a layer with fewer axes lacks the first.
-        data = data[step[-data.ndim]] if len(step) >= data.ndim else data[0]
+    frames = data.ndim - 2
+    if frames > 0:
+        data = data[_frame(layer, data.shape[:frames], point)]
+    return Image(as_array(data, layer.name), layer_pixel_size(layer), name=layer.name)
+
+
+def _frame(layer: Any, shape: tuple[int, ...], point: Sequence[float]) -> tuple[int, ...]:
+    """Where a stack of ``shape`` frames is shown at ``point``, by the layer's own coordinates; the first without one."""
+    if len(point) < layer.ndim:
+        return (0,) * len(shape)
+    index = tuple(int(np.round(place)) for place in layer.world_to_data(point)[: len(shape)])
+    for place, length in zip(index, shape, strict=True):
+        if not 0 <= place < length:
+            raise ValueError(f"{layer.name}: the slider is at its frame {place}, and it has frames 0 to {length - 1}; move the slider")
+    return index
+
+
+def layer_pixel_size(layer: Any) -> PixelSize | None:
+    """The pixel size of a layer's image: that of its file, as long as the layer's scale is still that."""
+    shown = calibration(layer)
     known = layer.metadata.get("adatom", {}).get("pixel_size")
-    size = PixelSize(*known) if known else calibration(layer)
-    return Image(as_array(data, layer.name), size, name=layer.name)
+    if shown is not None and known is not None and np.allclose(shown, known, rtol=1e-6):
+        # Without the rounding of the way through the layer.
+        return PixelSize(*known)
+    return shown
 
 
 def calibration(layer: Any) -> PixelSize | None:
@@ -97,9 +71,8 @@ def points_of(result: LocatedColumns, layer: Any) -> dict[str, Any]:
     return {
         "data": result.positions[:, ::-1],
         "name": f"{layer.name} columns",
-        "scale": layer.scale[-2:],
-        "translate": layer.translate[-2:],
         "units": layer.units[-2:],
+        **_placed(layer),
         "features": result.to_pandas(),
         "size": 2.0 * (radius if np.isfinite(radius) else 3.0),
         "face_color": "transparent",
@@ -108,16 +81,46 @@ def points_of(result: LocatedColumns, layer: Any) -> dict[str, Any]:
     }
 
 
+def _placed(layer: Any) -> dict[str, Any]:
+    """Where the image axes of a layer are in the world."""
+    shear = np.asarray(layer.shear)
+    return {
+        "scale": layer.scale[-2:],
+        "translate": layer.translate[-2:],
+        "rotate": np.asarray(layer.rotate)[-2:, -2:],
+        # The upper triangle, row by row, or a whole matrix.
+        "shear": shear[-1:] if shear.ndim == 1 else shear[-2:, -2:],
+        "affine": np.asarray(layer.affine)[-3:, -3:],
+    }
+
+
+#: Work that hasn't ended, which must outlive the widget that began it.
+_working: "set[_Work]" = set()
+
+
 class _Work(QThread):
-    """Locating on a thread of its own, so that the window stays alive."""
+    """Locating on a thread of its own, so that the window stays alive. It ends early when the application quits."""
 
     part = Signal(float)
     found = Signal(object)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject, image: Image, options: dict[str, Any]) -> None:
-        super().__init__(parent)
+    def __init__(self, image: Image, options: dict[str, Any]) -> None:
+        super().__init__()
         self.image, self.options = image, options
+        _working.add(self)
+        self.finished.connect(self._forget)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.end)
+
+    def end(self) -> None:
+        """Ends the work, and waits until it has."""
+        self.requestInterruption()
+        self.wait()
+
+    def _forget(self) -> None:
+        _working.discard(self)
 
     def run(self) -> None:
         try:
@@ -141,6 +144,7 @@ class LocateWidget(QWidget):
         self.viewer = viewer
         self.result: LocatedColumns | None = None
         self._work: _Work | None = None
+        self._layer: Any = None
         self.method = QComboBox()
         self.method.addItems(["centroid", "otsu", "gaussian", "mle", "auto"])
         self.pixel = QLineEdit()
@@ -175,7 +179,7 @@ class LocateWidget(QWidget):
             return
         layer = chosen[0]
         try:
-            image = image_of_layer(layer, self.viewer.dims.current_step)
+            image = image_of_layer(layer, self.viewer.dims.point)
             scale: float | str = self.scale.text().strip()
             if scale != "auto":
                 scale = float(scale)
@@ -192,20 +196,22 @@ class LocateWidget(QWidget):
         self.button.setEnabled(False)
         self.bar.setVisible(True)
         self.bar.setRange(0, 0)
-        self._work = _Work(self, image, options)
-        self._work.part.connect(self._show_part)
-        self._work.found.connect(lambda result: self._show(result, layer))
-        self._work.failed.connect(self.text.setText)
-        self._work.finished.connect(self._ended)
-        self._work.start()
+        self._layer = layer
+        self._work = work = _Work(image, options)
+        work.part.connect(self._show_part)
+        work.found.connect(self._show)
+        work.failed.connect(self.text.setText)
+        work.finished.connect(self._ended)
+        self.destroyed.connect(work.requestInterruption)
+        work.start()
 
     def _show_part(self, part: float) -> None:
         self.bar.setRange(0, 100)
         self.bar.setValue(round(100 * part))
 
-    def _show(self, result: LocatedColumns, layer: Any) -> None:
+    def _show(self, result: LocatedColumns) -> None:
         self.result = result
-        self.viewer.add_points(**points_of(result, layer))
+        self.viewer.add_points(**points_of(result, self._layer))
         cut = int(np.count_nonzero(~result.whole))
         notes = "".join(f"\n{warning}" for warning in result.warnings)
         self.text.setText(f"{len(result)} columns, {cut} of them at the border; scale {result.scale['factor']:.3f}{notes}")
@@ -217,6 +223,5 @@ class LocateWidget(QWidget):
     def closeEvent(self, event: Any) -> None:
         """Ends the work before the window goes."""
         if self._work is not None:
-            self._work.requestInterruption()
-            self._work.wait()
+            self._work.end()
         super().closeEvent(event)

@@ -14,7 +14,7 @@ def main(wheel: Path, command: str, profile: str) -> None:
     [extension] = [name for name in entries if name.endswith(".so")]
     megabytes = entries[extension] / 1e6
     assert profile != "release" or entries[extension] < MOST_BYTES, f"{extension} has {megabytes:.1f} MB"
-    for name in ("py.typed", "_adatom.pyi", "napari.yaml", "_napari.py"):
+    for name in ("py.typed", "_adatom.pyi", "napari.yaml", "_napari.py", "_napari_reader.py"):
         assert f"adatom/{name}" in entries, f"{name} is missing"
     assert not [name for name in entries if "test" in name or name.endswith(".rs")], entries
     version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
