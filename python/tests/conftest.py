@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -77,3 +78,12 @@ def shared(*parts: str) -> Path:
         warnings.warn(f"SKIPPED: {path} is missing; set ADATOM_TEST_DATA", stacklevel=2)
         pytest.skip(f"{path} is missing; set ADATOM_TEST_DATA")
     return path
+
+
+def pytorch() -> str:
+    """An interpreter that has PyTorch: this one or the system's."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if Path(python).exists() and subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
+            return python
+    warnings.warn("SKIPPED: neither this Python nor the system's has PyTorch", stacklevel=2)
+    pytest.skip("neither this Python nor the system's has PyTorch")
