@@ -158,7 +158,7 @@ pub(crate) fn evaluate_by(
 ) -> Result<Evaluation, Error> {
     let mut by_group: BTreeMap<(u8, String), Vec<usize>> = BTreeMap::new();
     let mut results = Vec::new();
-    for index in 0..count {
+    for (done, index) in (1..).zip(generator.representative(count)) {
         let sample = generator.sample(index)?;
         let result = judge(&sample, &see(&sample)?);
         let bin = match result.psnr_in_db {
@@ -170,7 +170,7 @@ pub(crate) fn evaluate_by(
             by_group.entry(key).or_default().push(results.len());
         }
         results.push(result);
-        progress(index + 1);
+        progress(done);
     }
     let group = |name: String, members: &[usize]| summarise(name, members.iter().map(|i| &results[*i]));
     let all: Vec<usize> = (0..results.len()).collect();

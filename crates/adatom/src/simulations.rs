@@ -1,7 +1,7 @@
 //! The multislice simulations behind a recipe, kept on disk piece by piece.
 
 use crate::Error;
-use adatom_library::{Generator, LibraryError, Simulated};
+use adatom_library::{LibraryError, Simulated};
 use adatom_multislice::{MultisliceError, Plan, Unit};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
@@ -34,7 +34,7 @@ pub enum SimulationEvent<'a> {
     },
 }
 
-/// Runs the multislice simulations that the samples of `generator` need; none for the linear model.
+/// Runs multislice simulations of a generator's, all or those of some samples.
 ///
 /// Each keeps what is done in a file `KEY.jsonl` of `folder`: a line of its own, then one for each finished piece, so
 /// that a run that was stopped or killed goes on where it was, to the same bits. `false` when `stop` was set.
@@ -42,16 +42,16 @@ pub enum SimulationEvent<'a> {
 /// # Errors
 /// When a file can't be read or written, or holds something else.
 pub fn run_simulations(
-    generator: &Generator,
+    simulations: &[&Simulated],
     folder: &Path,
     stop: &AtomicBool,
     report: &mut dyn FnMut(SimulationEvent<'_>),
 ) -> Result<bool, Error> {
-    let count = generator.simulations().len();
+    let count = simulations.len();
     if count > 0 {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     }
-    for (index, simulation) in generator.simulations().enumerate() {
+    for (index, simulation) in simulations.iter().enumerate() {
         let path = folder.join(format!("{}.jsonl", simulation.key()));
         let (mut file, done) = open(&path, simulation)?;
         let (kept, units) = (done.len(), simulation.units());
@@ -116,7 +116,7 @@ fn open(path: &Path, simulation: &Simulated) -> Result<(File, Vec<Unit>), Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use adatom_library::Recipe;
+    use adatom_library::{Generator, Recipe};
 
     const RECIPE: &str = r#"
         name = "test"
@@ -141,7 +141,7 @@ mod tests {
         let stop = AtomicBool::new(false);
         let first = generator(folder.path());
         let mut seen = 0;
-        let finished = run_simulations(&first, &made, &stop, &mut |event| {
+        let finished = run_simulations(&first.simulations_of([3]), &made, &stop, &mut |event| {
             if matches!(event, SimulationEvent::Running { .. }) {
                 seen += 1;
                 stop.store(true, Ordering::Relaxed);
@@ -154,7 +154,7 @@ mod tests {
         stop.store(false, Ordering::Relaxed);
         let second = generator(folder.path());
         let mut kept = 0.0;
-        let finished = run_simulations(&second, &made, &stop, &mut |event| {
+        let finished = run_simulations(&second.simulations_of([3]), &made, &stop, &mut |event| {
             if let SimulationEvent::Starting { kept: part, .. } = event {
                 kept = part;
             }
@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(resumed.image, alone.image);
         assert_eq!(resumed.columns, alone.columns);
         fs::write(&path, "{}\nnonsense\n").unwrap();
-        let error = run_simulations(&second, &made, &stop, &mut |_| {}).unwrap_err().to_string();
+        let error =
+            run_simulations(&second.simulations_of([3]), &made, &stop, &mut |_| {}).unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
     }
 }

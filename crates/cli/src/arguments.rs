@@ -217,6 +217,8 @@ pub struct Evaluate {
     #[arg(long, value_name = "FILE")]
     pub reliability: Option<PathBuf>,
     #[command(flatten)]
+    pub simulations: Simulations,
+    #[command(flatten)]
     pub localiser: Localiser,
     #[command(flatten)]
     pub network: Network,
@@ -537,7 +539,8 @@ pub enum ImagingModel {
 
 #[derive(Args)]
 pub struct Simulations {
-    /// Folder in which multislice simulations are kept and gone on with [default: the output's name with .multislice]
+    /// Folder in which multislice simulations are kept and gone on with [default: the name of the output, or of the recipe
+    /// where nothing is written, with .multislice]
     #[arg(long, value_name = "DIR")]
     pub simulations: Option<PathBuf>,
     /// Print what the multislice simulations will cost, and stop

@@ -14,10 +14,13 @@ use adatom_locate::{NoiseModel, Sampling, Shape};
 use adatom_network::DeviceChoice;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// What a shell calls the end of a program by Ctrl-C.
+const INTERRUPTED: i32 = 130;
 
 /// A message for the user and who is to blame.
 pub struct Failure {
@@ -240,10 +243,28 @@ pub fn evaluate(options: &args::Evaluate) -> Done {
         return Err(Failure::usage(format!("--count {}: give 1 to 10000000", options.count)));
     }
     let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let samples = generator.representative(options.count);
+    let total = samples.len() as f64;
+    let simulations = generator.simulations_of(samples);
+    if options.simulations.plan {
+        print_plan(&simulations);
+        return Ok(());
+    }
     let model = open_model(&options.network)?;
+    let stop = catch_interrupt()?;
+    let beside = Path::new(&generator.recipe().name);
+    if !simulate_waves(&simulations, options.simulations.simulations.as_deref(), beside, &stop)? {
+        return Ok(());
+    }
     let mut bar = Bar::new("evaluating");
+    let mut show = |done| {
+        if stop.load(Ordering::Relaxed) {
+            // Nothing has been written yet.
+            std::process::exit(INTERRUPTED);
+        }
+        bar.show(done as f64 / total);
+    };
     let count = options.count;
-    let mut show = |done| bar.show(done as f64 / count as f64);
     let evaluation = match &options.detector {
         Some(path) => {
             let weights = adatom::read_detector(path)?.weights;
@@ -391,13 +412,21 @@ pub fn simulate(options: &args::Simulate) -> Done {
         _ => recipe,
     };
     let generator = Generator::new(recipe, options.seed)?;
+    let built = options.output.iter().flat_map(|_| 1..=options.count);
+    let shown = options.sheet.iter().flat_map(|_| 0..options.count.min(100));
+    let samples = built.chain(shown).chain(options.tiff.iter().map(|_| options.index));
+    let simulations = if options.simulations.plan && written.is_none() {
+        generator.simulations().collect()
+    } else {
+        generator.simulations_of(samples)
+    };
     if options.simulations.plan {
-        print_plan(&generator);
+        print_plan(&simulations);
         return Ok(());
     }
     let stop = catch_interrupt()?;
     if let Some(written) = written
-        && !simulate_waves(&generator, options.simulations.simulations.as_deref(), written, &stop)?
+        && !simulate_waves(&simulations, options.simulations.simulations.as_deref(), written, &stop)?
     {
         return Ok(());
     }

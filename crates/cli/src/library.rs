@@ -80,12 +80,14 @@ pub fn duration(seconds: f64) -> String {
 
 fn run_build(options: &args::LibraryBuild) -> Done {
     let generator = Generator::new(Recipe::open(&options.recipe)?, options.seed)?;
+    let range = range(options, &generator)?;
+    let simulations = generator.simulations_of(range.clone());
     if options.simulations.plan {
-        print_plan(&generator);
+        print_plan(&simulations);
         return Ok(());
     }
     let stop = catch_interrupt()?;
-    if !simulate(&generator, options.simulations.simulations.as_deref(), &options.output, &stop)? {
+    if !simulate(&simulations, options.simulations.simulations.as_deref(), &options.output, &stop)? {
         return Ok(());
     }
     let labels = options
@@ -100,7 +102,7 @@ fn run_build(options: &args::LibraryBuild) -> Done {
     let request = Build {
         generator: &generator,
         folder: &options.output,
-        range: range(options, &generator)?,
+        range,
         labels: if labels.is_empty() { Label::ALL.to_vec() } else { labels },
         layout: match options.format {
             args::Layout::Temimagenet => Layout::Temimagenet,

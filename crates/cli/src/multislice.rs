@@ -3,14 +3,14 @@
 use crate::commands::{Bar, Failure, say};
 use crate::library::{SILENCE, duration};
 use adatom::{SimulationEvent, run_simulations};
-use adatom_library::Generator;
+use adatom_library::Simulated;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// Runs the simulations that the recipe needs, in `folder` or beside `output`. `false` when stopped.
+/// Runs simulations, in `folder` or beside `output`. `false` when stopped.
 pub fn simulate(
-    generator: &Generator,
+    simulations: &[&Simulated],
     folder: Option<&Path>,
     output: &Path,
     stop: &AtomicBool,
@@ -23,7 +23,7 @@ pub fn simulate(
     let folder = folder.map_or_else(beside, Path::to_owned);
     let mut bar = Bar::new("simulating");
     let mut said = Instant::now();
-    let finished = run_simulations(generator, &folder, stop, &mut |event| match event {
+    let finished = run_simulations(simulations, &folder, stop, &mut |event| match event {
         SimulationEvent::Starting { simulation, plan, number, count, kept } => {
             bar.clear();
             say(&format!(
@@ -53,16 +53,16 @@ pub fn simulate(
     Ok(finished)
 }
 
-/// Says what the simulations will cost.
-pub fn print_plan(generator: &Generator) {
+/// Says what simulations will cost.
+pub fn print_plan(simulations: &[&Simulated]) {
     let (mut seconds, mut memory) = (0.0, 0);
-    for simulation in generator.simulations() {
+    for simulation in simulations {
         let plan = simulation.plan();
         say(&format!("{}{}\n{plan}", simulation.title(), strain(simulation.strain())));
         seconds += plan.seconds;
         memory = memory.max(plan.memory_bytes);
     }
-    let count = generator.simulations().len();
+    let count = simulations.len();
     let megabytes = memory as f64 / 1e6;
     let simulations = if count == 1 { "simulation" } else { "simulations" };
     say(&format!("{count} {simulations}: about {}, at most {megabytes:.0} MB", duration(seconds)));

@@ -85,7 +85,8 @@ impl LinearModel {
             .sum()
     }
 
-    /// Sums the columns' structure factors for the field of `grid`.
+    /// Sums the columns' structure factors for the field of `grid`. Columns farther outside it than
+    /// [`Self::margin_angstrom`] must be left out: they would be seen as if they were a period nearer.
     pub fn spectrum<'a>(&self, columns: impl IntoIterator<Item = &'a Column>, grid: &Grid) -> Spectrum {
         let margin = self.margin_angstrom();
         let field = [grid.width_angstrom(), grid.height_angstrom()];

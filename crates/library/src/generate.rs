@@ -132,6 +132,32 @@ impl Generator {
         self.simulations.values()
     }
 
+    /// Those of them that these samples need.
+    pub fn simulations_of(&self, indices: impl IntoIterator<Item = u64>) -> Vec<&Simulated> {
+        let mut wanted = BTreeSet::new();
+        let mut indices = indices.into_iter();
+        while wanted.len() < self.simulations.len()
+            && let Some(index) = indices.next()
+        {
+            let Choice { structure, optics, .. } = self.choose(index, &mut SampleRng::new(self.seed, index));
+            wanted.insert((structure, optics));
+        }
+        self.simulations.iter().filter(|(key, _)| wanted.contains(*key)).map(|(_, made)| made).collect()
+    }
+
+    /// Numbers of `count` samples that stand for all: the first ones of a recipe that draws, evenly spaced ones of an
+    /// enumerated recipe, whose neighbours are alike, and no more than it has.
+    pub fn representative(&self, count: u64) -> Vec<u64> {
+        match &self.composition {
+            None => (0..count).collect(),
+            Some(composition) => {
+                let all = u128::from(composition.count());
+                let count = u128::from(count).min(all);
+                (0..count).map(|at| 1 + (at * all / count) as u64).collect()
+            }
+        }
+    }
+
     /// Renders sample `index`.
     ///
     /// # Errors
@@ -172,16 +198,22 @@ impl Generator {
         Ok(self.render(index, Some(shot_psnr_db), shift_px)?.sample)
     }
 
+    /// What decides which simulation sample `index` is taken from: the first numbers of its stream.
+    fn choose(&self, index: u64, rng: &mut SampleRng) -> Choice {
+        let place = self.composition.as_ref().map(|composition| composition.place(index));
+        let structure = place.map_or_else(|| self.choose_structure(rng), |place| place.structure);
+        let optics = &self.structures[structure].optics;
+        let optics = place.map_or_else(|| optics[rng.index(optics.len())], |place| place.optics);
+        Choice { place, structure, optics }
+    }
+
     /// What stands under the beam in sample `index`: the first numbers of its stream.
     pub(crate) fn scene(&self, index: u64, rng: &mut SampleRng) -> Result<Scene<'_>, LibraryError> {
         let recipe = &self.recipe;
-        let place = self.composition.as_ref().map(|composition| composition.place(index));
-        let which = place.map_or_else(|| self.choose_structure(rng), |place| place.structure);
+        let Choice { place, structure: which, optics } = self.choose(index, rng);
         let structure = &self.structures[which];
         let imaging = |source| LibraryError::Imaging { structure: structure.title(), source };
         let geometry = |source| LibraryError::Crystal { structure: structure.title(), source };
-        let optics =
-            place.map_or_else(|| structure.optics[rng.index(structure.optics.len())], |place| place.optics);
         let scattering = rng.index(recipe.scattering.len());
         let model = match self.models.get(&(which, optics, scattering)) {
             Some(model) => Arc::clone(model),
@@ -408,6 +440,13 @@ impl Generator {
         }
         truth
     }
+}
+
+/// What a sample shows under which conditions, by their numbers in the recipe.
+struct Choice {
+    place: Option<Place>,
+    structure: usize,
+    optics: usize,
 }
 
 /// A specimen under a beam.

@@ -11,6 +11,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("paper", include_str!("../../../recipes/paper.toml")),
     ("extended", include_str!("../../../recipes/extended.toml")),
     ("figure7", include_str!("../../../recipes/figure7.toml")),
+    ("multislice", include_str!("../../../recipes/multislice.toml")),
     ("temimagenet", include_str!("../../../recipes/temimagenet.toml")),
     ("temimagenet-multislice", include_str!("../../../recipes/temimagenet-multislice.toml")),
     ("unseen", include_str!("../../../recipes/unseen.toml")),

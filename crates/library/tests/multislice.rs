@@ -87,3 +87,26 @@ fn what_multislice_cannot_do_is_refused_with_its_line() {
     let generator = Generator::new(open(RECIPE).unwrap(), 1).unwrap();
     assert!(generator.column_images(0, 8).unwrap_err().to_string().contains("linear model"));
 }
+
+/// A part of an enumerated library needs the simulations of its own structures alone, and samples that stand for all need
+/// all.
+#[test]
+fn samples_need_the_simulations_of_what_they_show() {
+    let generator = Generator::new(Recipe::open("multislice").unwrap(), 1).unwrap();
+    let titles = |samples: &[u64]| -> Vec<String> {
+        generator.simulations_of(samples.iter().copied()).iter().map(|made| made.title().to_owned()).collect()
+    };
+    assert!(titles(&[]).is_empty());
+    // Seven rotations of the first structure, then the second.
+    let (first, second) = (titles(&[1, 2, 7]), titles(&[8]));
+    assert!(first.len() == 1 && second.len() == 1 && first != second, "{first:?} {second:?}");
+    assert_eq!(titles(&(1..=280).collect::<Vec<_>>()).len(), generator.simulations().len());
+
+    let some = generator.representative(40);
+    assert_eq!((some.len(), some[0], some[39]), (40, 1, 274));
+    assert_eq!(titles(&some).len(), generator.simulations().len());
+    assert_eq!(generator.representative(1000), (1..=280).collect::<Vec<_>>());
+    let drawn = Generator::new(Recipe::open("paper").unwrap(), 1).unwrap();
+    assert_eq!(drawn.representative(3), [0, 1, 2]);
+    assert!(drawn.simulations_of(0..3).is_empty());
+}

@@ -3,12 +3,13 @@ use crate::engine::Engine;
 use crate::potential::Transmissions;
 use crate::probe::Beam;
 use crate::{Detector, MultisliceError, Settings, Simulation, WaveGrid};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use num_complex::Complex32;
 use rayon::prelude::*;
 use std::time::Instant;
 
-/// Probes that are put together in one matrix product when they share their window.
+/// Probes that are put together in one matrix product where they share their window.
 const PROBES_AT_ONCE: usize = 16;
 
 /// The geometry of PRISM: waves are kept on a coarser grid that just holds the band, and a probe takes a window
@@ -83,14 +84,17 @@ impl Windows {
         (beams * self.coarse.grid.samples() + probes) * size_of::<Complex32>()
     }
 
-    /// Time of putting one probe together on one thread \[s\].
+    /// Time of putting one probe together on one thread \[s\], if its neighbours are half as far away as they may be to
+    /// share their windows.
     pub(crate) fn seconds(&self, beams: usize) -> f64 {
-        let few = beams.min(32);
-        let wave = vec![Complex32::from(0.5); self.window.grid.samples()];
-        let mut sum = wave.clone();
+        let few = beams.min(64);
+        let factor = Complex32::from(0.01);
+        let coefficients = Array2::from_elem((PROBES_AT_ONCE, few), factor);
+        let waves = Array2::from_elem((few, self.window.grid.samples()), factor);
         let start = Instant::now();
-        (0..few).for_each(|_| add(&mut sum, &wave, Complex32::from(0.01)));
-        start.elapsed().as_secs_f64() * beams as f64 / few as f64
+        let sum = coefficients.dot(&waves);
+        let seconds = start.elapsed().as_secs_f64() / sum.nrows() as f64;
+        1.25 * seconds * beams as f64 / few as f64
     }
 
     /// Passes every beam of the probe through the specimen.
@@ -142,8 +146,10 @@ impl Windows {
         foci: &[(Vec<Beam>, f64)],
         places: &[[f64; 2]],
     ) -> Vec<f64> {
-        let batch = if self.interpolation == 1 { PROBES_AT_ONCE } else { 1 };
-        places.par_chunks(batch).flat_map_iter(|places| self.reduce_batch(waves, foci, places)).collect()
+        places
+            .par_chunks(PROBES_AT_ONCE)
+            .flat_map_iter(|places| self.reduce_batch(waves, foci, places))
+            .collect()
     }
 
     fn reduce_batch(&self, waves: &PlaneWaves, foci: &[(Vec<Beam>, f64)], places: &[[f64; 2]]) -> Vec<f64> {
@@ -157,7 +163,7 @@ impl Windows {
             });
             let mut probes = Array2::<Complex32>::zeros((places.len(), samples));
             if self.interpolation == 1 {
-                ndarray::linalg::general_mat_mul(
+                general_mat_mul(
                     Complex32::from(1.0),
                     &coefficients,
                     &waves.waves,
@@ -180,7 +186,8 @@ impl Windows {
         values
     }
 
-    /// Sums the beams over the window around each place.
+    /// Sums the beams over the window around each place: of places whose windows overlap by half at least over what their
+    /// windows cover together, so that waves are read once for all of them.
     fn cut(
         &self,
         waves: &PlaneWaves,
@@ -193,28 +200,67 @@ impl Windows {
         let corner = |at: f64, step: f64, inner: usize, outer: usize| {
             ((at / step).round() as i64 - inner as i64 / 2).rem_euclid(outer as i64) as usize
         };
-        for ((place, coefficients), mut probe) in
-            places.iter().zip(coefficients.rows()).zip(probes.rows_mut())
-        {
-            let left = corner(place[0], dx, window.nx, coarse.nx);
-            let top = corner(place[1], dy, window.ny, coarse.ny);
-            let Some(probe) = probe.as_slice_mut() else { continue };
-            for (wave, factor) in waves.waves.rows().into_iter().zip(coefficients) {
-                let Some(wave) = wave.to_slice() else { continue };
-                for (y, row) in probe.chunks_exact_mut(window.nx).enumerate() {
-                    let line = &wave[(top + y) % coarse.ny * coarse.nx..][..coarse.nx];
-                    let straight = window.nx.min(coarse.nx - left);
-                    let (before, after) = row.split_at_mut(straight);
-                    add(before, &line[left..left + straight], *factor);
-                    let rest = after.len();
-                    add(after, &line[..rest], *factor);
+        let corners: Vec<[usize; 2]> = places
+            .iter()
+            .map(|[x, y]| [corner(*x, dx, window.nx, coarse.nx), corner(*y, dy, window.ny, coarse.ny)])
+            .collect();
+        let mut first = 0;
+        while first < corners.len() {
+            let [left, top] = corners[first];
+            // To the right and down, around the box's edge.
+            let beyond =
+                |[x, y]: [usize; 2]| [(x + coarse.nx - left) % coarse.nx, (y + coarse.ny - top) % coarse.ny];
+            let near: Vec<[usize; 2]> = corners[first..]
+                .iter()
+                .map(|corner| beyond(*corner))
+                .take_while(|[x, y]| 2 * x <= window.nx && 2 * y <= window.ny)
+                .collect();
+            let range = first..first + near.len();
+            let coefficients = coefficients.slice(s![range.clone(), ..]);
+            self.cut_together(
+                waves,
+                coefficients,
+                [left, top],
+                &near,
+                probes.slice_mut(s![range.clone(), ..]),
+            );
+            first = range.end;
+        }
+    }
+
+    /// The same for windows whose corners lie `beyond` a first one, to the right and down.
+    fn cut_together(
+        &self,
+        waves: &PlaneWaves,
+        coefficients: ArrayView2<'_, Complex32>,
+        [left, top]: [usize; 2],
+        beyond: &[[usize; 2]],
+        mut probes: ArrayViewMut2<'_, Complex32>,
+    ) {
+        let (coarse, window) = (&self.coarse.grid, &self.window.grid);
+        let farthest = |axis: usize| beyond.iter().map(|offset| offset[axis]).max().unwrap_or(0);
+        let (width, height) = (window.nx + farthest(0), window.ny + farthest(1));
+        let straight = width.min(coarse.nx - left);
+        let mut line = Array2::<Complex32>::zeros((beyond.len(), width));
+        for row in 0..height {
+            let start = (top + row) % coarse.ny * coarse.nx;
+            let pieces = [(0..straight, start + left), (straight..width, start)];
+            for (part, from) in pieces.into_iter().filter(|(part, _)| !part.is_empty()) {
+                let to = from + part.len();
+                general_mat_mul(
+                    Complex32::from(1.0),
+                    &coefficients,
+                    &waves.waves.slice(s![.., from..to]),
+                    Complex32::default(),
+                    &mut line.slice_mut(s![.., part]),
+                );
+            }
+            for ((&[x, y], line), mut probe) in beyond.iter().zip(line.rows()).zip(probes.rows_mut()) {
+                if let Some(row) = row.checked_sub(y).filter(|row| *row < window.ny) {
+                    let mut own = probe.slice_mut(s![row * window.nx..(row + 1) * window.nx]);
+                    own.assign(&line.slice(s![x..x + window.nx]));
                 }
             }
         }
     }
-}
-
-/// `sum` += `factor` × `wave`.
-fn add(sum: &mut [Complex32], wave: &[Complex32], factor: Complex32) {
-    sum.iter_mut().zip(wave).for_each(|(sum, wave)| *sum += wave * factor);
 }

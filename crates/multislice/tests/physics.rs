@@ -218,6 +218,26 @@ fn prism_agrees_with_the_conventional_method() {
     }
 }
 
+/// Probes of PRISM that are put together share what their windows cover; each is what it is alone, across the box's edge
+/// and from one row of the scan to the next, too.
+#[test]
+fn probes_of_prism_are_the_same_alone_and_together() {
+    let scan = Scan { origin_angstrom: [9.0, 10.0], extent_angstrom: [8.0, 4.0], positions: [7, 3] };
+    let mut s = settings(probe(24.0, 20.0), scan);
+    s.detectors = vec![annular(50.0, 115.0), annular(0.0, 20.0)];
+    s.method = Method::Prism { interpolation: 2 };
+    let run = |s: &Settings| Simulation::new(column("Sr", 2), s.clone()).unwrap().run(&mut |_| true).unwrap();
+    let together = run(&s);
+    for (row, column) in (0..3).flat_map(|row| (0..7).map(move |column| (row, column))) {
+        s.scan = Scan::point([9.0 + 8.0 / 7.0 * column as f64, 10.0 + 4.0 / 3.0 * row as f64]);
+        let alone = run(&s);
+        for channel in 0..2 {
+            let (a, b) = (together.image(0, channel)[(row, column)], alone.image(0, channel)[(0, 0)]);
+            assert!((a - b).abs() < 1e-5, "{row}, {column}: {a} and {b}");
+        }
+    }
+}
+
 /// A probe to the right of a column is pulled to the left, and sectors see it.
 #[test]
 fn deflection_points_to_the_column() {
