@@ -27,6 +27,7 @@ __all__ = [
     "recipe_names",
     "restore",
     "set_threads",
+    "suggest_threads",
     "threads",
     "train",
 ]
@@ -99,6 +100,9 @@ def set_threads(count: int) -> None:
     Without it they are as many as ``ADATOM_THREADS``, ``RAYON_NUM_THREADS`` or ``OMP_NUM_THREADS`` says, the first that
     is set, or as there are processors.
     """
+
+def suggest_threads(count: int) -> None:
+    """The same for a program that shares out processors: what the user has set stays."""
 
 def threads() -> int:
     """How many threads the calls of this process share."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _adatom
+from ._check import number, pair, real_array, to_json
 from ._crystal import material, zone_text
 from ._image import PathLike, PixelSizeLike, as_image, as_pixel_size
 from ._locate import Progress, listen, scale_of
@@ -33,7 +34,7 @@ PLACES = np.dtype(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lattice:
     """A lattice with its motif, in the unit of :class:`Analysis`.
 
@@ -128,10 +129,10 @@ def analyse(columns: Any, *, brightness: Any = None, whole: bool = True) -> Anal
         if whole:
             kept = columns.whole
     else:
-        positions = np.asarray(columns, dtype=np.float64)
+        positions = real_array("columns", columns).astype(np.float64)
         if positions.ndim != 2 or positions.shape[1] != 2:
             raise ValueError(f"columns have the shape {positions.shape}; positions have (n, 2): a row (x, y) a column")
-    bright = np.ones(len(positions)) if brightness is None else np.asarray(brightness, dtype=np.float64)
+    bright = np.ones(len(positions)) if brightness is None else real_array("brightness", brightness).astype(np.float64)
     if bright.shape != (len(positions),):
         raise ValueError(f"brightness has the shape {bright.shape}; {len(positions)} columns have ({len(positions)},)")
     chosen = np.arange(len(positions)) if kept is None else np.flatnonzero(kept)
@@ -184,7 +185,7 @@ def precision(
     chosen = as_image(image, pixel_size)
     if chosen.pixel_size is None:
         raise ValueError(f"{chosen.name}: its pixel size is unknown, and picometres need it; give pixel_size such as '9.4pm'")
-    told = json.dumps(scale_of(scale))
+    told = to_json(scale_of(scale))
     found: dict[str, Any] = json.loads(
         _adatom.precision(as_model(model)._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
     )
@@ -198,7 +199,7 @@ def bound(
     energy_kv: float,
     semiangle_mrad: float,
     pixel_size: PixelSizeLike,
-    dose: float | Sequence[float],
+    dose: float | Sequence[float] | NDArray[Any],
     thickness: float = 100.0,
     rotation: float = 0.0,
     merge: float = 0.4,
@@ -206,7 +207,7 @@ def bound(
     defocus_angstrom: float = 0.0,
     c3_mm: float = 0.0,
     c5_mm: float = 0.0,
-    detector_mrad: tuple[float, float] = (80.0, 200.0),
+    detector_mrad: Sequence[float] | NDArray[Any] = (80.0, 200.0),
     peak_fraction: float | None = None,
     background: float = 0.1,
     jitter: float = 0.0,
@@ -255,19 +256,23 @@ def bound(
         experiment = {
             "structure": path,
             "zone": zone_text(zone),
-            "rotation_deg": rotation,
-            "thickness_angstrom": thickness,
-            "merge_angstrom": merge,
-            "energy_kv": energy_kv,
-            "semiangle_mrad": semiangle_mrad,
-            "aberrations": {"defocus_angstrom": defocus_angstrom, "c3_mm": c3_mm, "c5_mm": c5_mm},
-            "source_fwhm_angstrom": source_size,
-            "detector_mrad": list(detector_mrad),
-            "peak_fraction": peak_fraction,
+            "rotation_deg": number("rotation", rotation),
+            "thickness_angstrom": number("thickness", thickness),
+            "merge_angstrom": number("merge", merge),
+            "energy_kv": number("energy_kv", energy_kv),
+            "semiangle_mrad": number("semiangle_mrad", semiangle_mrad),
+            "aberrations": {
+                "defocus_angstrom": number("defocus_angstrom", defocus_angstrom),
+                "c3_mm": number("c3_mm", c3_mm),
+                "c5_mm": number("c5_mm", c5_mm),
+            },
+            "source_fwhm_angstrom": number("source_size", source_size),
+            "detector_mrad": pair("detector_mrad", detector_mrad, "inner, outer"),
+            "peak_fraction": None if peak_fraction is None else number("peak_fraction", peak_fraction),
             "pixel_angstrom": list(size),
-            "background": background,
-            "jitter_angstrom": jitter,
-            "doses": [float(d) for d in np.atleast_1d(dose)],
+            "background": number("background", background),
+            "jitter_angstrom": number("jitter", jitter),
+            "doses": [number("dose", one) for one in np.atleast_1d(real_array("dose", dose))],
         }
-        found: dict[str, Any] = json.loads(_adatom.bound(json.dumps(experiment)))
+        found: dict[str, Any] = json.loads(_adatom.bound(to_json(experiment)))
     return found

@@ -1,13 +1,18 @@
 """Crystals of ASE and pymatgen as CIF files."""
 
 import contextlib
+import operator
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ._check import to_json
 from ._image import PathLike
 
 #: A site: the place in parts of the cell's vectors, and its species with their occupancies.
@@ -22,6 +27,8 @@ def material(crystal: Any) -> Iterator[str]:
         yield os.fspath(crystal)
         return
     cell, sites, name = _described(crystal)
+    if not sites:
+        raise ValueError(f"the crystal, a {type(crystal).__name__}, has no atoms")
     with tempfile.TemporaryDirectory(prefix="adatom-") as folder:
         path = Path(folder) / f"{name}.cif"
         path.write_text(_cif(cell, sites, name))
@@ -34,8 +41,8 @@ def _described(crystal: Any) -> tuple[tuple[float, ...], list[Site], str]:
         if crystal.cell.rank < 3:
             raise ValueError(f"the atoms of {crystal!r} have no three-dimensional cell; a crystal is needed")
         places = crystal.get_scaled_positions(wrap=True)
-        pairs = zip(places, crystal.symbols, strict=True)
-        sites: list[Site] = [(tuple(map(float, place)), {str(symbol): 1.0}) for place, symbol in pairs]
+        pairs = zip(places, _occupancies(crystal), strict=True)
+        sites: list[Site] = [(tuple(map(float, place)), species) for place, species in pairs]
         return tuple(map(float, crystal.cell.cellpar())), sites, str(crystal.get_chemical_formula())
     core = sys.modules.get("pymatgen.core.structure")
     if core is not None and isinstance(crystal, core.IStructure):
@@ -45,6 +52,25 @@ def _described(crystal: Any) -> tuple[tuple[float, ...], list[Site], str]:
         f"the crystal is a {type(crystal).__name__}; give a built-in material's name, the path of a CIF file, ASE Atoms or a "
         "pymatgen Structure"
     )
+
+
+def _occupancies(atoms: Any) -> list[dict[str, float]]:
+    """The species of each of ASE's atoms. An atom stands for all species of its site, which ``info`` lists by the
+    site's kind."""
+    symbols = [str(symbol) for symbol in atoms.symbols]
+    listed = {int(kind): {str(s): float(part) for s, part in site.items()} for kind, site in atoms.info.get("occupancy", {}).items()}
+    if all(site == dict.fromkeys(site, 1.0) and len(site) == 1 for site in listed.values()):
+        return [{symbol: 1.0} for symbol in symbols]
+    kinds = atoms.arrays.get("spacegroup_kinds")
+    if kinds is None:
+        raise ValueError(
+            f"{atoms!r} has occupancies in its info, but no spacegroup_kinds that say which atoms they belong to; keep that array, "
+            "or give the CIF file"
+        )
+    for number, (kind, symbol) in enumerate(zip(kinds, symbols, strict=True)):
+        if symbol not in listed.get(int(kind), {}):
+            raise ValueError(f"atom {number} of {atoms!r} is {symbol}, which the occupancies of its kind, {kind}, lack; give the CIF file")
+    return [listed[int(kind)] for kind in kinds]
 
 
 def _species(items: Any) -> dict[str, float]:
@@ -65,17 +91,22 @@ def _cif(cell: tuple[float, ...], sites: list[Site], name: str) -> str:
     lines += [f"_atom_site_{column}" for column in columns]
     for number, ((x, y, z), species) in enumerate(sites, 1):
         for symbol, part in species.items():
+            if part <= 0:
+                continue
             lines.append(f"{symbol}{number} {symbol} {x:.9f} {y:.9f} {z:.9f} {part:.6f}")
     return "\n".join(lines) + "\n"
 
 
-def zone_text(zone: str | tuple[int, int, int]) -> str:
+def zone_text(zone: str | Sequence[int] | NDArray[np.integer[Any]]) -> str:
     """A zone axis as the native part reads it."""
-    return zone if isinstance(zone, str) else " ".join(str(int(index)) for index in zone)
+    if isinstance(zone, str):
+        return zone
+    try:
+        return " ".join(str(operator.index(index)) for index in zone)
+    except TypeError:
+        raise TypeError(f"zone is {zone!r}; it must be whole numbers such as (1, 1, 0), or a text such as '110'") from None
 
 
 def recipe_text(recipe: "PathLike | dict[str, Any]") -> str:
     """A recipe as the native part reads it: a name, a path, or the JSON text of a dict."""
-    import json
-
-    return json.dumps(recipe) if isinstance(recipe, dict) else os.fspath(recipe)
+    return to_json(recipe) if isinstance(recipe, dict) else os.fspath(recipe)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _adatom
+from ._check import count, number, real_array
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -20,7 +21,7 @@ class PixelSize(NamedTuple):
     y: float
 
 
-PixelSizeLike: TypeAlias = PixelSize | tuple[float, float] | float | str | None
+PixelSizeLike: TypeAlias = PixelSize | tuple[float, float] | NDArray[Any] | float | str | None
 
 
 def as_pixel_size(given: PixelSizeLike) -> PixelSize | None:
@@ -29,19 +30,19 @@ def as_pixel_size(given: PixelSizeLike) -> PixelSize | None:
         return None
     if isinstance(given, str):
         return PixelSize(*_adatom.parse_pixel_size(given))
-    if isinstance(given, tuple | list):
+    if isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1):
         if len(given) != 2:
             raise ValueError(f"pixel_size has {len(given)} numbers; it must be one, or a pair (x, y), in Å")
         x, y = given
-    elif isinstance(given, int | float | np.number):
+    elif isinstance(given, int | float | np.number | np.ndarray):
         x = y = given
     else:
         raise TypeError(f"pixel_size is a {type(given).__name__}; it must be a number in Å, a pair (x, y), or a text such as '9.4pm'")
     # Read as a text, so that what is no pixel size is refused in the same words.
-    return PixelSize(*(_adatom.parse_pixel_size(f"{float(side)!r}A")[0] for side in (x, y)))
+    return PixelSize(*(_adatom.parse_pixel_size(f"{number('pixel_size', side)!r}A")[0] for side in (x, y)))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Image:
     """One greyscale image.
 
@@ -50,14 +51,15 @@ class Image:
     data
         Pixel values, ``[row, column]``, float32, in the unit of the file.
     pixel_size
-        Width and height of a pixel [Å]; ``None`` if unknown.
+        Width and height of a pixel [Å]; ``None`` if unknown. May be given as to :func:`adatom.locate`.
     metadata
         How it was taken, as far as the file says: ``energy_kv`` [kV], ``semiangle_mrad`` [mrad], ``dwell_us`` [µs],
         ``detector`` and others (docs/formats.md).
     name
         Where it came from, for messages.
     info
-        What else the file says: ``format``, ``signal``, ``sample_type``, ``frame``, ``frames``, ``notes``.
+        What else the file says: ``format``, ``signal``, ``sample_type``, ``frame``, ``frames``, ``notes``; of a HyperSpy
+        signal its axes and metadata, ``hyperspy``.
     """
 
     data: NDArray[np.float32]
@@ -65,6 +67,10 @@ class Image:
     metadata: dict[str, Any] = field(default_factory=dict)
     name: str = "image"
     info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pixel_size, PixelSize):
+            object.__setattr__(self, "pixel_size", as_pixel_size(self.pixel_size))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,10 +122,11 @@ def open(
         case "sum":
             band = (-np.inf, np.inf)
         case (first, last):
-            band = (float(first), float(last))
+            band = (number("virtual", first), number("virtual", last))
         case other:
             raise ValueError(f"virtual is {other!r}; it must be 'sum' or a pair (from, to)")
-    data, sides, known = _adatom.read_image(path, None if signal is None else str(signal), frame, band)
+    chosen = None if frame is None else count("frame", frame)
+    data, sides, known = _adatom.read_image(path, None if signal is None else str(signal), chosen, band)
     info: dict[str, Any] = json.loads(known)
     metadata = info.pop("metadata")
     return Image(data, None if sides is None else PixelSize(*sides), metadata, os.fspath(path), info)
@@ -141,10 +148,7 @@ def describe(path: PathLike, *, stats: bool = False, tags: bool = False) -> dict
 
 def as_array(given: Any, name: str) -> NDArray[np.float32]:
     """A two-dimensional array of finite numbers as the native part takes it: no copy if it is float32 and in C order."""
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiub":
-        hint = "; give its modulus, numpy.abs(image)" if array.dtype.kind == "c" else ""
-        raise TypeError(f"{name}: the values are {array.dtype}; they must be real numbers{hint}")
+    array = real_array(name, given)
     if array.ndim != 2:
         hint = ": a colour image? give one channel or a mean" if array.ndim == 3 and array.shape[-1] in (3, 4) else ""
         raise ValueError(f"{name}: the array has the shape {array.shape}; an image has two axes, [row, column]{hint}")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _adatom, _hyperspy, _stack
+from ._check import names, number, to_json
 from ._image import Image, PathLike, PixelSizeLike, as_image
 from ._model import Model, as_model
 from ._result import LocatedColumns, table_of
@@ -25,21 +26,24 @@ def listen(progress: Progress) -> Callable[[str], object] | None:
 
 def scale_of(scale: float | str) -> float | str:
     """A scale as the native part reads it: a text, or a number of Python's own."""
-    return scale if isinstance(scale, str) else float(scale)
+    return scale if isinstance(scale, str) else number("scale", scale)
 
 
 def settings_of(
     method: str, scale: float | str, threshold: float, shape: str, sampling: str, gain: float | None, offset: float, descan: bool
 ) -> str:
-    return json.dumps(
+    zero = number("offset", offset)
+    if gain is None and zero:
+        raise ValueError(f"offset is {zero:g}, but gain is None; give both, or neither to have them measured")
+    return to_json(
         {
             "method": method,
             "scale": scale_of(scale),
-            "threshold": float(threshold),
+            "threshold": number("threshold", threshold),
             "shape": shape,
             "sampling": sampling,
-            "gain": None if gain is None else float(gain),
-            "offset": float(offset),
+            "gain": None if gain is None else number("gain", gain),
+            "offset": zero,
             "descan": bool(descan),
         }
     )
@@ -107,7 +111,7 @@ def locate(
         Of fits: columns ``"round"`` or ``"elliptical"``; pixels that are the image at a ``"point"`` or ``"integrated"`` over
         their area.
     gain, offset
-        Of fits: image units an electron, and the value without electrons; by default measured.
+        Of fits: image units an electron, and the value without electrons; by default both are measured.
     descan
         Of fits: solve for the displacement of every row.
     model
@@ -115,7 +119,7 @@ def locate(
     signal, frame, virtual
         Which image of a file, see :func:`adatom.open`.
     progress
-        Called with the part that is done, 0 to 1.
+        Called with the part that is done, 0 to 1; not of a lazy stack, whose work Dask can tell of.
 
     Returns
     -------
@@ -131,7 +135,7 @@ def locate(
     if _stack.is_stack(image):
         if any(choice is not None for choice in (signal, frame, virtual)):
             raise TypeError("signal, frame and virtual choose an image of a file; give its path")
-        return _stack.locate_stack(image, settings, pixel_size, model)
+        return _stack.locate_stack(image, settings, pixel_size, model, progress)
     chosen = as_image(image, pixel_size, signal=signal, frame=frame, virtual=virtual)
     return locate_image(chosen, settings, model, progress)
 
@@ -193,10 +197,10 @@ def restore(
     chosen = as_image(image, pixel_size, signal=signal, frame=frame, virtual=virtual)
     model = as_model(model)
     if tasks is None:
-        names = list(model.card["network"]["tasks"])
+        wanted = list(model.card["network"]["tasks"])
     else:
-        names = [tasks] if isinstance(tasks, str) else list(tasks)
-    told = json.dumps({"scale": scale_of(scale), "tasks": names})
+        wanted = names("tasks", tasks)
+    told = to_json({"scale": scale_of(scale), "tasks": wanted})
     maps, _ = _adatom.restore(model._native, chosen.data, chosen.name, chosen.pixel_size, told, listen(progress))
-    restored = {name: _hyperspy.like(image, maps[name], name) for name in names}
+    restored = {name: _hyperspy.like(image, maps[name], name) for name in wanted}
     return restored[tasks] if isinstance(tasks, str) else restored

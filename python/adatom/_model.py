@@ -1,6 +1,7 @@
 """Networks."""
 
 import functools
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from ._image import PathLike
 
 
 class Model:
-    """A trained network: the one that comes with the package, or your own.
+    """A trained network: the one that comes with the package, or your own. Pickled, it is opened again from where it is.
 
     Parameters
     ----------
@@ -40,16 +41,29 @@ class Model:
         """Writes the weights as safetensors, which PyTorch and JAX read (examples/pytorch_unet.py)."""
         return _write(path, self._native.to_safetensors())
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights."""
+        return hashlib.sha256(self._native.to_safetensors()).hexdigest()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open, (self.path, self.device)
+        path = None if self.path is None else os.path.abspath(self.path)
+        return _reopen, (path, self.device, self.digest)
 
     def __repr__(self) -> str:
         return f"<adatom.Model {self.card['name']}>"
 
 
 @functools.lru_cache(maxsize=4)
-def _open(path: str | None, device: str) -> Model:
-    return Model(path, device=device)
+def _reopen(path: str | None, device: str, digest: str) -> Model:
+    """A model that was pickled: with the same weights, or not at all."""
+    model = Model(path, device=device)
+    if model.digest != digest:
+        raise ValueError(
+            f"{'the shipped model' if path is None else path} has other weights than when it was pickled; pickle it again, and use one "
+            "version of adatom everywhere"
+        )
+    return model
 
 
 @functools.lru_cache(maxsize=1)

@@ -16,14 +16,33 @@ def plot(result: "LocatedColumns", ax: Any, scale_bar: bool, options: dict[str, 
     ax.imshow(result.image.data, cmap="gray", interpolation="nearest")
     x, y = result.positions.T
     colours = np.where(result.whole, "C1", "C0")
-    ring = {"s": 20.0, "linewidths": 1.0, "facecolors": "none", "edgecolors": colours} | options
-    ax.scatter(x, y, **ring)
+    ax.scatter(x, y, **_ring(colours, options))
     rows, columns = result.image.shape
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xticks=[], yticks=[])
     size = result.image.pixel_size
     if scale_bar and size is not None:
         _bar(ax, columns, rows, size.x)
     return ax
+
+
+#: Other names of the arguments of ``Axes.scatter`` that rings have.
+ALIASES = {"fc": "facecolors", "facecolor": "facecolors", "ec": "edgecolors", "edgecolor": "edgecolors"}
+ALIASES |= {"lw": "linewidths", "linewidth": "linewidths", "color": "edgecolors", "sizes": "s"}
+
+
+def _ring(colours: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of ``Axes.scatter``: rings as far as ``options``, under any of their names, don't want something else."""
+    given: dict[str, Any] = {}
+    for alias, value in options.items():
+        name = ALIASES.get(alias, alias)
+        if name in given:
+            raise TypeError(f"{alias} is another name of an option that is given, too: {', '.join(options)}")
+        given[name] = value
+    ring = {"s": 20.0, "linewidths": 1.0, "facecolors": "none", "edgecolors": colours}
+    if "c" in given:
+        # Dots by value.
+        del ring["facecolors"], ring["edgecolors"]
+    return ring | given
 
 
 def _bar(ax: Any, columns: int, rows: int, pixel: float) -> None:

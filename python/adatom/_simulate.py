@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _adatom
+from ._check import count, number, positive, to_json
 from ._crystal import material, zone_text
 from ._image import PixelSize, PixelSizeLike, as_pixel_size
 from ._locate import Progress, listen
@@ -158,8 +159,11 @@ def simulate(
         raise ValueError(f"model is {model!r}; it must be 'linear' or 'multislice'")
     if multislice is not None and model == "linear":
         raise ValueError("multislice has settings, but the model is 'linear'")
-    rows, columns = shape
-    current = dose * size.x * size.y / (dwell_us * ELECTRONS_PER_PA_US)
+    if np.shape(shape) != (2,):
+        raise ValueError(f"shape is {shape!r}; it must be a pair (rows, columns)")
+    rows, columns = (count("shape", side, 1) for side in shape)
+    dwell = positive("dwell_us", dwell_us)
+    current = positive("dose", dose) * size.x * size.y / (dwell * ELECTRONS_PER_PA_US)
     lens = {"energy_kv": 200, "semiangle_mrad": 24, "source_fwhm_angstrom": 0.8, **(optics or {}), "id": "optics"}
     with material(crystal) as path:
         recipe = {
@@ -168,16 +172,20 @@ def simulate(
                 "width": columns,
                 "height": rows,
                 "field_of_view_angstrom": columns * size.x,
-                "rotation_deg": rotation,
+                "rotation_deg": number("rotation", rotation),
             },
             "imaging": {"model": model, **(multislice or {})},
             "optics": [lens],
-            "structure": [{"material": path, "zone": zone_text(zone), "thickness_angstrom": thickness}],
-            "background": {"level": background},
-            "scan": {"sigma_jitter_angstrom": jitter},
-            "dose": {"current_pa": current, "dwell_us": dwell_us, "peak_fraction": peak_fraction},
+            "structure": [{"material": path, "zone": zone_text(zone), "thickness_angstrom": number("thickness", thickness)}],
+            "background": {"level": number("background", background)},
+            "scan": {"sigma_jitter_angstrom": number("jitter", jitter)},
+            "dose": {
+                "current_pa": current,
+                "dwell_us": dwell,
+                "peak_fraction": number("peak_fraction", peak_fraction),
+            },
         }
-        generator = _adatom.Generator(json.dumps(recipe), seed)
+        generator = _adatom.Generator(to_json(recipe), count("seed", seed))
         generator.simulate(listen(progress))
         sample = sample_of(generator.sample(1))
     if path != crystal:

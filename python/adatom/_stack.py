@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from . import _adatom, _hyperspy
 from ._image import Image, PixelSize, PixelSizeLike, as_array, as_pixel_size
-from ._model import Model
+from ._model import Model, as_model
 from ._result import TABLE, to_pandas, to_polars
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas
     import polars
 
@@ -93,20 +95,26 @@ class LocatedStack:
         return to_polars(self.to_numpy())
 
 
-def locate_stack(given: Any, settings: str, pixel_size: PixelSizeLike, model: Model | os.PathLike[str] | str | None) -> LocatedStack:
+def locate_stack(
+    given: Any,
+    settings: str,
+    pixel_size: PixelSizeLike,
+    model: Model | os.PathLike[str] | str | None,
+    progress: "Callable[[float], object] | None",
+) -> LocatedStack:
     """The columns of every frame of a stack, by settings of :func:`adatom._locate.settings_of`."""
     size = as_pixel_size(pixel_size)
-    options: dict[str, Any] = {"settings": settings, "pixel_size": size, "model": model}
+    options: dict[str, Any] = {"settings": settings, "pixel_size": size, "model": as_model(model)}
     if _hyperspy.is_signal(given):
         if given.axes_manager.signal_dimension != 2:
             raise ValueError(f"{given!r} has no images; a signal with two signal axes is needed")
         options["pixel_size"] = size or _hyperspy.pixel_size(given)
         if given._lazy:
             return LocatedStack(_of_blocks(given.data, options))
-        return LocatedStack(_of_block(np.asarray(given.data), **options))
+        return LocatedStack(_of_block(given.data, **options, progress=progress))
     if is_dask(given):
         return LocatedStack(_of_blocks(given, options))
-    return LocatedStack(_of_block(given, **options))
+    return LocatedStack(_of_block(given, **options, progress=progress))
 
 
 def _of_blocks(array: Any, options: dict[str, Any]) -> Any:
@@ -120,7 +128,13 @@ def _of_blocks(array: Any, options: dict[str, Any]) -> Any:
 
 
 def _of_block(
-    block: NDArray[Any], *, settings: str, pixel_size: PixelSize | None, model: Any, block_info: Any = None
+    block: NDArray[Any],
+    *,
+    settings: str,
+    pixel_size: PixelSize | None,
+    model: Model,
+    progress: "Callable[[float], object] | None" = None,
+    block_info: Any = None,
 ) -> NDArray[np.object_]:
     from ._locate import locate_image
 
@@ -132,12 +146,18 @@ def _of_block(
     for number, index in enumerate(np.ndindex(shape)):
         name = f"frame {', '.join(str(start + step) for start, step in zip(first, index, strict=False))}".strip()
         image = Image(as_array(block[index], name), pixel_size, name=name)
-        tables[number] = locate_image(image, settings, model).table
+        tables[number] = locate_image(image, settings, model, _part_of(progress, number, len(tables))).table
     return tables.reshape(shape)
 
 
+def _part_of(progress: "Callable[[float], object] | None", number: int, frames: int) -> "Callable[[float], object] | None":
+    """What hears the progress of one frame as a part of that of all."""
+    return None if progress is None else lambda part: progress((number + part) / frames)
+
+
 def _share_processors() -> None:
-    """On a Dask worker as many threads as it was given, so that the workers of a machine don't get in each other's way."""
+    """On a Dask worker as many threads as it was given, so that the workers of a machine don't get in each other's way;
+    what the user has set by ``set_threads`` stays."""
     distributed = sys.modules.get("distributed")
     if distributed is None or os.environ.get("ADATOM_THREADS"):
         return
@@ -145,4 +165,4 @@ def _share_processors() -> None:
         worker = distributed.get_worker()
     except ValueError:
         return
-    _adatom.set_threads(max(1, worker.state.nthreads))
+    _adatom.suggest_threads(max(1, worker.state.nthreads))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _adatom
+from ._check import count, names
 from ._crystal import recipe_text
 from ._image import PathLike
 from ._locate import TASKS
@@ -48,25 +49,33 @@ class Batch:
 
 
 class Stream(Iterator[Batch]):
-    """Batches of a recipe's samples without end, made ahead by threads. See :func:`stream`."""
+    """Batches of a recipe's samples without end, made ahead by threads of this process: make one in each worker. See
+    :func:`stream`."""
 
     def __init__(
         self,
         recipe: PathLike | dict[str, Any],
         seed: int,
         batch: int,
-        labels: Sequence[str],
+        labels: Sequence[str] | str,
         first: int,
         workers: int,
         normalised: bool,
         dlpack: Callable[[Any], Any] | None,
     ) -> None:
-        self._generator = _adatom.Generator(recipe_text(recipe), seed)
+        self._generator = _adatom.Generator(recipe_text(recipe), count("seed", seed))
         self.recipe: dict[str, Any] = json.loads(self._generator.recipe())
         self.identity = self._generator.identity()
-        self.names = tuple(labels)
+        self.names = tuple(names("labels", labels))
         self._dlpack = dlpack
-        self._native = _adatom.Stream(self._generator, first, batch, workers, list(labels), normalised)
+        self._native = _adatom.Stream(
+            self._generator,
+            count("first", first),
+            count("batch", batch),
+            count("workers", workers),
+            list(self.names),
+            normalised,
+        )
 
     def __next__(self) -> Batch:
         image, labels, weights, known = self._native.next()
@@ -79,7 +88,7 @@ def stream(
     seed: int = 1,
     *,
     batch: int = 8,
-    labels: Sequence[str] = TASKS,
+    labels: Sequence[str] | str = TASKS,
     first: int = 0,
     workers: int = 1,
     normalised: bool = False,
@@ -96,7 +105,7 @@ def stream(
     batch
         Samples in a batch.
     labels
-        Names of the labels.
+        Names of the labels, or one name.
     first
         Number of the first sample, to go on where another stream ended.
     workers

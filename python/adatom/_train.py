@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from . import _adatom
+from ._check import count, names, number, to_json
 from ._crystal import material, recipe_text, zone_text
 from ._image import PathLike, PixelSizeLike, as_image, as_pixel_size
 from ._model import Model
@@ -29,7 +30,7 @@ def train(
     steps: int = 12000,
     batch: int = 8,
     widths: Sequence[int] = (16, 32, 64, 128),
-    tasks: Sequence[str] = (),
+    tasks: Sequence[str] | str = (),
     loss: Literal["chi-square", "mse"] = "chi-square",
     rate: float = 2e-3,
     warmup: int = 100,
@@ -87,23 +88,23 @@ def train(
         "library": None if library is None else os.fspath(library),
         "resume": resume,
         "init": None if init is None else os.fspath(init),
-        "steps": steps,
-        "batch": batch,
-        "widths": list(widths),
-        "tasks": list(tasks),
+        "steps": count("steps", steps),
+        "batch": count("batch", batch),
+        "widths": [count("widths", width) for width in widths],
+        "tasks": names("tasks", tasks),
         "loss": loss,
-        "rate": rate,
-        "warmup": warmup,
-        "seed": seed,
-        "checkpoint": checkpoint,
-        "workers": workers,
+        "rate": number("rate", rate),
+        "warmup": count("warmup", warmup),
+        "seed": count("seed", seed),
+        "checkpoint": count("checkpoint", checkpoint),
+        "workers": count("workers", workers),
         "device": device,
     }
-    _adatom.train(json.dumps(training), _listen(progress))
+    _adatom.train(to_json(training), _listen(progress))
     return Model(folder, device=device)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adaptation:
     """What became of a fine-tuning.
 
@@ -183,16 +184,16 @@ def adapt(
         request = {
             "structure": path,
             "zone": zone_text(zone),
-            "energy_kv": energy_kv,
-            "semiangle_mrad": semiangle_mrad,
-            "minutes": minutes,
-            "samples": samples,
+            "energy_kv": number("energy_kv", energy_kv),
+            "semiangle_mrad": number("semiangle_mrad", semiangle_mrad),
+            "minutes": number("minutes", minutes),
+            "samples": count("samples", samples),
             "labels": None if labels is None else os.fspath(labels),
             "folder": os.fspath(folder),
             "model": None if model is None else os.fspath(model),
             "device": device,
         }
         data, name = (None, "") if seen is None else (seen.data, seen.name)
-        told = json.loads(_adatom.adapt(json.dumps(request), data, name, size, _listen(progress)))
+        told = json.loads(_adatom.adapt(to_json(request), data, name, size, _listen(progress)))
     adapted = told.pop("folder")
     return Adaptation(**told, model=None if adapted is None else Model(adapted, device=device))

@@ -2,7 +2,7 @@
 
 use crate::errors::{exception, failed, wrong};
 use crate::model::task;
-use crate::run::run;
+use crate::run::{PATIENCE, run};
 use adatom::{Error, SampleStream};
 use adatom_library::{FullSample, LibraryError, Recipe, Sample};
 use adatom_network::{Loss, Task, prepare};
@@ -11,7 +11,9 @@ use numpy::{IntoPyArray, PyArray4};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 /// Most samples of a batch.
 const MOST: usize = 4096;
@@ -146,10 +148,16 @@ fn species(columns: &[Vec<(adatom_library::Element, f64)>]) -> serde_json::Value
 /// Endless batches of a recipe's samples.
 #[pyclass(frozen, module = "adatom._adatom")]
 pub struct Stream {
-    stream: Mutex<SampleStream>,
+    /// Where its threads are: a forked child has none of its parent's.
+    process: u32,
+    stream: Arc<Mutex<SampleStream>>,
+    /// A batch that was asked for when Ctrl-C ended the wait: the next one to give.
+    waiting: Mutex<Option<Receiver<Made>>>,
     tasks: Vec<Task>,
     normalised: bool,
 }
+
+type Made = Result<Option<Vec<Sample>>, LibraryError>;
 
 type Batch<'py> =
     (Bound<'py, PyArray4<f32>>, Bound<'py, PyArray4<f32>>, Option<Bound<'py, PyArray4<f32>>>, String);
@@ -175,21 +183,22 @@ impl Stream {
         if tasks.is_empty() {
             return Err(wrong("labels is empty; it must name at least one"));
         }
-        let stream = Mutex::new(SampleStream::new(&generator.generator, first, batch, workers));
-        Ok(Self { stream, tasks, normalised })
+        let stream = Arc::new(Mutex::new(SampleStream::new(&generator.generator, first, batch, workers)));
+        Ok(Self { process: std::process::id(), stream, waiting: Mutex::new(None), tasks, normalised })
     }
 
     /// The next batch: images `[batch, 1, height, width]`, labels `[batch, label, height, width]`, with `normalised`
     /// the weights of the labels' errors, and what is known of the samples as JSON.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Batch<'py>> {
-        let made = py.detach(|| {
-            let samples = self.stream.lock().unwrap_or_else(PoisonError::into_inner).next_batch()?;
-            Ok::<_, LibraryError>(samples.map(|samples| self.stack(&samples)))
-        });
-        let stacked =
-            made.map_err(exception)?.ok_or_else(|| failed("a thread that makes samples has died"))?;
-        let (images, labels, weights, known) = stacked?;
-        py.check_signals()?;
+        if self.process != std::process::id() {
+            let message =
+                "the stream was made in another process, and its threads are there; make one in each worker";
+            return Err(failed(message));
+        }
+        let (images, labels, weights, known) = py.detach(|| {
+            let samples = self.wait()?.map_err(exception)?;
+            self.stack(&samples.ok_or_else(|| failed("a thread that makes samples has died"))?)
+        })?;
         let weights = weights.map(|weights| weights.into_pyarray(py));
         Ok((images.into_pyarray(py), labels.into_pyarray(py), weights, known))
     }
@@ -198,6 +207,34 @@ impl Stream {
 type Stacked = (Array4<f32>, Array4<f32>, Option<Array4<f32>>, String);
 
 impl Stream {
+    /// The next batch, or the exception of a signal such as Ctrl-C.
+    fn wait(&self) -> PyResult<Made> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = waiting.take().unwrap_or_else(|| self.ask());
+        loop {
+            match made.recv_timeout(PATIENCE) {
+                Ok(made) => return Ok(made),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ok(None)),
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(signal) = Python::attach(|py| py.check_signals()) {
+                        *waiting = Some(made);
+                        return Err(signal);
+                    }
+                }
+            }
+        }
+    }
+
+    fn ask(&self) -> Receiver<Made> {
+        let (sender, receiver) = channel();
+        let stream = Arc::clone(&self.stream);
+        thread::spawn(move || {
+            // Nobody hears it once the stream is gone.
+            let _ = sender.send(stream.lock().unwrap_or_else(PoisonError::into_inner).next_batch());
+        });
+        receiver
+    }
+
     fn stack(&self, samples: &[Sample]) -> PyResult<Stacked> {
         let [height, width] = [samples[0].grid.height, samples[0].grid.width];
         let (mut images, mut labels, mut weights) = (Vec::new(), Vec::new(), Vec::new());
@@ -230,5 +267,15 @@ impl Stream {
         };
         let weights = self.normalised.then(|| shaped(self.tasks.len(), weights)).transpose()?;
         Ok((shaped(1, images)?, shaped(self.tasks.len(), labels)?, weights, json!(known).to_string()))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // Locks in it may be held by threads that this process lacks.
+            std::mem::forget(Arc::clone(&self.stream));
+            std::mem::forget(self.waiting.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        }
     }
 }

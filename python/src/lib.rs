@@ -34,7 +34,7 @@ mod _adatom {
     #[pymodule_export]
     use crate::model::{Model, material_names, recipe_names};
     #[pymodule_export]
-    use crate::threads::{set_threads, threads};
+    use crate::threads::{set_threads, suggest_threads, threads};
     #[pymodule_export]
     use crate::train::{adapt, train};
 
@@ -42,7 +42,6 @@ mod _adatom {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        adatom_convolution::keep_freed_memory();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -4,7 +4,7 @@ use crate::errors::wrong;
 use crate::images::{Sides, pixel_size, usable};
 use crate::model::{Model, task};
 use crate::run::{Watcher, run};
-use adatom::{AtomRow, FitOptions, Localiser, LocateSettings, Restored, Scale};
+use adatom::{AtomRow, Error, FitOptions, Localiser, LocateSettings, Restored, Scale};
 use adatom_locate::{NoiseModel, Sampling, Shape};
 use adatom_network::Maps;
 use ndarray::Array2;
@@ -99,6 +99,10 @@ pub fn locate<'py>(
     let (located, rows) = run(py, progress, |caller| {
         let model = &model.loaded;
         let restored = Restored::new(&image, pixel, model, &settings, &mut Watcher(caller))?;
+        // Fits don't ask.
+        if caller.stopped() {
+            return Err(Error::Stopped);
+        }
         let located = restored.into_located(&image, pixel, model, &settings);
         let rows = located.rows(pixel);
         Ok((located, rows))

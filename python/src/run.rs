@@ -1,9 +1,10 @@
 //! Long work without the interpreter's lock, that Ctrl-C ends.
 
 use crate::errors::{exception, failed};
-use crate::threads::pool;
+use crate::threads::{another_pool, pool};
 use adatom::{Error, Watch};
 use pyo3::prelude::*;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -11,7 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often it is asked whether the user pressed Ctrl-C.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub const PATIENCE: Duration = Duration::from_millis(50);
+
+thread_local! {
+    /// Whether this thread is in a `progress` function or a signal's handler, for which the pool's work may wait.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
 
 /// What work has to do with its caller.
 pub struct Caller {
@@ -52,14 +58,15 @@ impl Watch for Watcher<'_> {
 }
 
 /// Runs `work` on the threads of this package. `progress` is called with its reports; an exception in it, or a signal
-/// such as Ctrl-C, ends the work and is what the call ends with.
+/// such as Ctrl-C, ends the work and is what the call ends with. A call from within `progress` or a signal's handler has
+/// threads of its own: those of the pool may all be waiting for it to return.
 pub fn run<T: Send>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,
     work: impl FnOnce(&Caller) -> Result<T, Error> + Send,
 ) -> PyResult<T> {
     let progress = progress.map(|function| function.clone().unbind());
-    let pool = pool()?;
+    let pool = if TELLING.get() { another_pool()? } else { pool()? };
     let stop = Arc::new(AtomicBool::new(false));
     // Without room for reports that wait: work doesn't run ahead of a caller that wants it to end.
     let (reports, heard) = sync_channel(0);
@@ -77,7 +84,7 @@ pub fn run<T: Send>(
                 };
                 if asked.elapsed() >= PATIENCE {
                     asked = Instant::now();
-                    told = told.and_then(|()| Python::attach(|py| py.check_signals()));
+                    told = told.and_then(|()| with_the_user(|py| py.check_signals()));
                 }
                 if let Err(error) = told
                     && outcome.is_ok()
@@ -97,5 +104,13 @@ pub fn run<T: Send>(
 }
 
 fn tell(function: &Py<PyAny>, json: String) -> PyResult<()> {
-    Python::attach(|py| function.call1(py, (json,)).map(drop))
+    with_the_user(|py| function.call1(py, (json,)).map(drop))
+}
+
+/// Runs what may run the user's Python while the pool's work waits.
+fn with_the_user(call: impl FnOnce(Python<'_>) -> PyResult<()>) -> PyResult<()> {
+    let before = TELLING.replace(true);
+    let outcome = Python::attach(call);
+    TELLING.set(before);
+    outcome
 }

@@ -9,8 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Variables that say how many threads to use, the first that is set counts.
 const VARIABLES: [&str; 3] = ["ADATOM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"];
 
-/// The pool, and the process it belongs to: a forked child has none of its parent's threads.
-static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+/// The threads of this process.
+struct Threads {
+    /// How many the user wants, if they said so.
+    chosen: Option<usize>,
+    /// The pool, and the process it belongs to: a forked child has none of its parent's threads.
+    pool: Option<(u32, Arc<ThreadPool>)>,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { chosen: None, pool: None });
 
 fn usual() -> usize {
     let mut set = VARIABLES.iter().filter_map(|name| std::env::var(name).ok()?.trim().parse().ok());
@@ -20,24 +27,46 @@ fn usual() -> usize {
 
 /// This process's pool.
 pub fn pool() -> PyResult<Arc<ThreadPool>> {
-    let mut kept = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((process, pool)) = kept.as_ref()
-        && *process == std::process::id()
-    {
-        return Ok(Arc::clone(pool));
-    }
-    replace(&mut kept, usual())
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner).pool()
 }
 
-fn replace(kept: &mut Option<(u32, Arc<ThreadPool>)>, count: usize) -> PyResult<Arc<ThreadPool>> {
+/// A pool of as many threads as [`pool`] has, that ends when it is dropped.
+pub fn another_pool() -> PyResult<Arc<ThreadPool>> {
+    build(pool()?.current_num_threads())
+}
+
+fn build(count: usize) -> PyResult<Arc<ThreadPool>> {
     let built = ThreadPoolBuilder::new().num_threads(count).thread_name(|n| format!("adatom-{n}")).build();
-    let pool = Arc::new(built.map_err(|error| failed(error.to_string()))?);
-    let before = kept.replace((std::process::id(), Arc::clone(&pool)));
-    // Another process's threads can't be ended here.
-    if let Some(stale) = before.filter(|(process, _)| *process != std::process::id()) {
-        std::mem::forget(stale);
+    built.map(Arc::new).map_err(|error| failed(error.to_string()))
+}
+
+impl Threads {
+    fn pool(&mut self) -> PyResult<Arc<ThreadPool>> {
+        match &self.pool {
+            Some((process, pool)) if *process == std::process::id() => Ok(Arc::clone(pool)),
+            _ => self.replace(self.chosen.unwrap_or_else(usual)),
+        }
     }
-    Ok(pool)
+
+    fn replace(&mut self, count: usize) -> PyResult<Arc<ThreadPool>> {
+        let pool = build(count)?;
+        let before = self.pool.replace((std::process::id(), Arc::clone(&pool)));
+        // Another process's threads can't be ended here.
+        if let Some(stale) = before.filter(|(process, _)| *process != std::process::id()) {
+            std::mem::forget(stale);
+        }
+        Ok(pool)
+    }
+
+    fn resize(&mut self, count: usize) -> PyResult<()> {
+        let fits = self.pool.as_ref().is_some_and(|(process, pool)| {
+            *process == std::process::id() && pool.current_num_threads() == count
+        });
+        if !fits {
+            self.replace(count)?;
+        }
+        Ok(())
+    }
 }
 
 /// How many threads one call may use; all calls of a process share them.
@@ -48,16 +77,27 @@ pub fn threads() -> PyResult<usize> {
 
 /// Sets how many threads all calls of this process share.
 #[pyfunction]
-pub fn set_threads(count: usize) -> PyResult<()> {
-    if !(1..=1024).contains(&count) {
-        return Err(PyValueError::new_err(format!("count is {count}; it must be 1 to 1024")));
-    }
-    let mut kept = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = kept
-        .as_ref()
-        .is_some_and(|(process, pool)| *process == std::process::id() && pool.current_num_threads() == count);
-    if !fits {
-        replace(&mut kept, count)?;
+pub fn set_threads(count: i64) -> PyResult<()> {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = checked(count)?;
+    threads.resize(count)?;
+    threads.chosen = Some(count);
+    Ok(())
+}
+
+/// The same for a program that shares out processors: what the user has set stays.
+#[pyfunction]
+pub fn suggest_threads(count: i64) -> PyResult<()> {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if threads.chosen.is_none() {
+        threads.resize(checked(count)?)?;
     }
     Ok(())
+}
+
+fn checked(count: i64) -> PyResult<usize> {
+    match usize::try_from(count) {
+        Ok(count @ 1..=1024) => Ok(count),
+        _ => Err(PyValueError::new_err(format!("count is {count}; it must be 1 to 1024"))),
+    }
 }

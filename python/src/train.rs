@@ -70,6 +70,7 @@ pub fn train(py: Python<'_>, training: &str, progress: Option<&Bound<'_, PyAny>>
     let device = device(&training.device)?;
     let initial = training.init.as_ref().map(|path| read(Some(path))).transpose()?;
     let recipe = training.library.is_none().then(|| recipe(&training.recipe)).transpose()?;
+    adatom_convolution::keep_freed_memory();
     let loss = run(py, progress, |caller| {
         // A resumed training sees the samples that it would have seen.
         let seed = match training.resume {
@@ -136,6 +137,7 @@ pub fn adapt(
     let labels = adapting.labels.as_deref().map(Labelled::read).transpose().map_err(exception)?;
     let model = read(adapting.model.as_ref())?;
     let device = device(&adapting.device)?;
+    adatom_convolution::keep_freed_memory();
     let adaptation = run(py, progress, |caller| {
         let request = AdaptRequest {
             structure: adapting.structure.clone(),

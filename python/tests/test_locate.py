@@ -15,6 +15,12 @@ import pytest
 
 from conftest import assert_equal, atoms, in_csv, run, shared
 
+CALIBRATED = [
+    "ingrained/CdTe_110_CdTe_110_twin__HAADF26.dm3",
+    "ncem/16_STOimage_1.ser",
+    "hpai_ptnc/025_HAADF_15nm_Sample_PtNC_21Oct20.tif",
+]
+
 REAL = [
     "atomsegnet/10_dso_8nm_none_none.png",
     "atomsegnet/Grain_boundry_gold_512px.png",
@@ -37,24 +43,32 @@ def assert_same(table: np.ndarray, folder: Path) -> None:
             assert same, f"column {mine['id']}: {name} is {mine[name]}, the command says {cli[name]}"
 
 
-def compare(command: list[str], path: Path, folder: Path, method: str, pixel_size: str | None) -> None:
-    size = [] if pixel_size is None else ["--pixel-size", pixel_size]
-    report = run(command, "locate", str(path), "-o", str(folder), "--method", method, *size)
-    result = adatom.locate(path, method=method, pixel_size=pixel_size)
+def compare(command: list[str], path: Path, folder: Path, method: str, **options: str | float) -> adatom.LocatedColumns:
+    given = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    report = run(command, "locate", str(path), "-o", str(folder), "--method", method, *given)
+    result = adatom.locate(path, method=method, **options)
     assert_same(result.table, folder)
     assert result.scale == report["scale"]
     for name, image in result.maps.items():
         assert np.array_equal(image, adatom.open(folder / f"{name}.tif").data), name
+    return result
 
 
 @pytest.mark.parametrize("method", ["otsu", "centroid", "gaussian", "mle", "auto"])
 def test_the_example_is_located_as_by_the_command(command, example, tmp_path, method):
-    compare(command, example, tmp_path / "out", method, None)
+    compare(command, example, tmp_path / "out", method)
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_images_are_located_as_by_the_command(command, tmp_path, name):
-    compare(command, shared("stem", *name.split("/")), tmp_path / "out", "centroid", "9.4pm")
+    compare(command, shared("stem", *name.split("/")), tmp_path / "out", "centroid", pixel_size="9.4pm")
+
+
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_calibrated_files_are_located_as_by_the_command(command, tmp_path, name):
+    # At a scale that is given, because looking for one takes its time.
+    result = compare(command, shared("stem", *name.split("/")), tmp_path / "out", "centroid", scale=1.0)
+    assert np.isfinite(result.table["x_angstrom"]).all()
 
 
 def test_an_opened_image_has_data_pixel_size_and_metadata(example):
@@ -166,6 +180,14 @@ def test_a_plot_has_a_ring_a_column_and_the_users_style(crystal_image):
     assert len(ax.collections[0].get_offsets()) == len(result) and ax.texts[0].get_text() == "5 Å"
     plt.close(ax.figure)
     assert len(adatom.locate(crystal_image.image).plot().texts) == 0
+    for names in ("edgecolors", "edgecolor", "ec", "color"):
+        [ring] = result.plot(**{names: "lime", "lw": 3}, ax=plt.figure().add_subplot()).collections
+        assert np.allclose(ring.get_edgecolor(), [[0, 1, 0, 1]]) and len(ring.get_facecolor()) == 0 and ring.get_linewidth() == [3]
+    [dots] = result.plot(c=result.table["score"], ax=plt.figure().add_subplot()).collections
+    assert len(dots.get_array()) == len(result)
+    with pytest.raises(TypeError, match="another name"):
+        result.plot(edgecolor="red", ec="red")
+    plt.close("all")
 
 
 def test_progress_is_told_and_its_exceptions_end_the_work(crystal_image):
@@ -219,6 +241,31 @@ def test_ctrl_c_ends_a_long_call():
     assert out == "interrupted\n" and process.returncode == 0
 
 
+NESTED = """
+import adatom, numpy, signal
+image = adatom.simulate("SrTiO3", pixel_size=0.2, shape=(96, 96)).image
+here = len(adatom.locate(image, scale=1.0))
+found = []
+def within(part):
+    found.append(len(adatom.locate(image, scale=1.0, progress=lambda part: adatom.simulate("SrTiO3", shape=(32, 32)))))
+adatom.locate(image, scale=1.0, progress=within)
+def handle(*_):
+    found.append(len(adatom.locate(image, scale=1.0)))
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+large = numpy.random.default_rng(1).random((1200, 1200), dtype=numpy.float32)
+adatom.restore(large, "noNoise", scale=1.0)
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(here > 10 and set(found) == {here}, adatom.threads())
+"""
+
+
+def test_a_call_from_within_progress_does_not_wait_for_its_own_caller():
+    environment = {**os.environ, "ADATOM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=60, env=environment, check=True)
+    assert done.stdout == "True 1\n"
+
+
 FORKED = """
 import adatom, multiprocessing, numpy
 image = adatom.simulate("SrTiO3", pixel_size=0.2, shape=(128, 128)).image
@@ -243,3 +290,23 @@ def test_threads_are_set_for_the_process():
     adatom.set_threads(before)
     with pytest.raises(ValueError, match="1 to 1024"):
         adatom.set_threads(0)
+
+
+CHOSEN = """
+import adatom, multiprocessing
+from adatom import _adatom
+def count(_):
+    return adatom.threads()
+if __name__ == "__main__":
+    _adatom.suggest_threads(3)
+    suggested = adatom.threads()
+    adatom.set_threads(2)
+    _adatom.suggest_threads(5)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        print(suggested, adatom.threads(), pool.map(count, [0]))
+"""
+
+
+def test_threads_that_the_user_has_set_stay_in_forks_and_on_clusters():
+    done = subprocess.run([sys.executable, "-c", CHOSEN], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "3 2 [2]\n"

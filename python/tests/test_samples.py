@@ -1,12 +1,18 @@
 """Simulated images, libraries and streams."""
 
 import json
+import os
 import pickle
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import adatom
 import numpy as np
 import pytest
+
+from conftest import pytorch
 
 RECIPE = {
     "name": "small",
@@ -91,6 +97,52 @@ def test_arrays_of_a_stream_go_through_dlpack_without_a_copy():
     assert np.array_equal(given.image, batch.image)
 
 
+def test_a_stream_says_that_its_threads_are_in_another_process():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("RuntimeError: the stream was made in another process") and "each worker" in done.stdout
+
+
+FORKED = f"""
+import adatom, os
+stream = adatom.stream({RECIPE!r}, batch=1)
+next(stream)
+child = os.fork()
+if child == 0:
+    try:
+        next(stream)
+    except RuntimeError as error:
+        print(f"RuntimeError: {{error}}", flush=True)
+    del stream
+    next(adatom.stream({RECIPE!r}, batch=1))
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+next(stream)
+assert status == 0
+"""
+
+
+SLOW = f"""
+import adatom, signal
+recipe = {RECIPE!r} | {{"image": {{"width": 512, "height": 512, "field_of_view_angstrom": 60}}}}
+stream = adatom.stream(recipe, batch=40)
+def refuse(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, refuse)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    next(stream)
+    print("too fast")
+except KeyboardInterrupt:
+    print("interrupted")
+print(next(stream).samples[0]["index"], next(stream).samples[0]["index"])
+"""
+
+
+def test_a_signal_ends_the_wait_for_a_batch_and_loses_none():
+    done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "interrupted\n0 40\n"
+
+
 def test_a_stream_refuses_what_it_cannot_make():
     for options, message in (({"batch": 0}, "1 to 4096"), ({"labels": ["x"]}, "gaussianMask"), ({"labels": []}, "at least one")):
         with pytest.raises(ValueError, match=message):
@@ -114,7 +166,7 @@ def library(command, request, tmp_path_factory):
 
 
 def test_a_library_is_a_sequence_of_its_samples_in_their_units(library):
-    samples = adatom.Library(library)
+    samples = adatom.Library(library, record=True)
     assert len(samples) == 5 and list(samples.ids) == [1, 2, 3, 4, 5]
     item = samples[2]
     batch = next(adatom.stream(RECIPE, seed=1, batch=1, first=3))
@@ -136,9 +188,31 @@ def test_a_library_is_a_dataset_that_can_be_pickled(library):
     samples = adatom.Library(library, labels=["image", "gaussianMask"], transform=channels)
     copy = pickle.loads(pickle.dumps(samples))
     assert len(copy) == 5 and np.array_equal(copy[1][0], samples[1][0]) and samples[1][1].shape == (1, 40, 48)
+    assert set(adatom.Library(library, labels="noNoise")[0]) == {"noNoise"}
+
+
+LOADED = """
+import adatom, sys, torch
+from torch.utils.data import DataLoader
+for workers in (0, 2):
+    batches = list(DataLoader(adatom.Library(sys.argv[1]), batch_size=2, num_workers=workers))
+    print([tuple(batch["image"].shape) for batch in batches], batches[0]["noNoise"].dtype)
+"""
+
+
+def test_a_library_goes_into_a_default_data_loader(library, tmp_path):
+    python = pytorch()
+    # The system's Python sees this package, and nothing else of this one's.
+    shutil.copytree(Path(adatom.__file__).parent, tmp_path / "adatom")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([python, "-c", LOADED, library], capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == 2 * "[(2, 40, 48), (2, 40, 48), (1, 40, 48)] torch.float32\n"
 
 
 def test_a_library_that_is_none_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none: there is no such folder"):
+        adatom.Library(tmp_path / "none")
     with pytest.raises(ValueError, match="library.json"):
         adatom.Library(tmp_path)
     (tmp_path / "library.json").write_text(json.dumps({"program": "x"}))
