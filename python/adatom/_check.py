@@ -70,7 +70,7 @@ def real_array(name: str, given: Any) -> NDArray[Any]:
         raise TypeError(f"{name}: {hidden} of the values are masked; give an array without a mask, such as array.filled(0)")
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
-        hint = f"; give the modulus, numpy.abs" if array.dtype.kind == "c" else ""
+        hint = "; give the modulus, numpy.abs" if array.dtype.kind == "c" else ""
         raise TypeError(f"{name}: the values are {array.dtype}; they must be real numbers{hint}")
     return array
 

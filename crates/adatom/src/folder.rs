@@ -1,6 +1,7 @@
 use crate::Error;
 use adatom_formats::{Selection, read_image};
 use adatom_imaging::SampleRng;
+use adatom_library::hexadecimal;
 use adatom_network::{Loss, NetworkError, Normalisation, Source, Task, TrainingSample, weigh};
 use ndarray::{Array2, s};
 use sha2::{Digest, Sha256};
@@ -73,7 +74,7 @@ impl LibraryFolder {
     pub fn identity(&self) -> String {
         let mut names = Sha256::new();
         self.training.iter().chain(&self.testing).for_each(|name| names.update(format!("{name}\n")));
-        let hash: String = names.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hexadecimal(&names.finalize()[..8]);
         format!(
             "library of {} training and {} test images, split {hash}",
             self.training.len(),

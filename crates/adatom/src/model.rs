@@ -1,4 +1,5 @@
 use crate::{Error, Initial};
+use adatom_library::hexadecimal;
 use adatom_locate::Calibration;
 use adatom_network::{DetectorConfig, DeviceChoice, Inference, ModelCard, Shape, Weights};
 use sha2::{Digest, Sha256};
@@ -33,7 +34,7 @@ fn parse<S: Shape>(bytes: &[u8], card: &str, origin: &str) -> Result<(Weights<S>
     let weights = Weights::from_bytes(bytes, origin)?;
     let wrong = |message: String| Error::Input { path: origin.into(), message };
     let card: ModelCard<S> = serde_json::from_str(card).map_err(|e| wrong(format!("model card: {e}")))?;
-    let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hexadecimal(&Sha256::digest(bytes));
     if sha256 != card.weights_sha256 {
         return Err(wrong(format!(
             "the weights' SHA-256 is {sha256}, the model card says {}: they don't belong together",

@@ -1,7 +1,7 @@
 use crate::text::format_rows;
 use crate::{ArchiveError, Grey, Label, Layout, Record, zarr};
 use adatom_formats::{PixelSize, encode_png_gray8, encode_png_gray16, encode_tiff};
-use adatom_library::{FullSample, SampleSettings};
+use adatom_library::{FullSample, SampleSettings, hexadecimal};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -93,10 +93,6 @@ impl Files {
 /// SHA-256 in hexadecimal.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn label_image(full: &FullSample, label: Label) -> Option<&Array2<f32>> {

@@ -1,5 +1,5 @@
-use crate::encode::hexadecimal;
 use crate::{ArchiveError, Manifest, Record};
+use adatom_library::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};

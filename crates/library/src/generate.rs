@@ -1,6 +1,6 @@
 use crate::materials::{material_names, material_text};
 use crate::multislice::{Simulated, Thickness};
-use crate::recipe::hex;
+use crate::recipe::hexadecimal;
 use crate::specimen::{Prepared, Specimen, prepare};
 use crate::{
     Composition, FullSample, Labels, LibraryError, OpticsRecipe, Place, Recipe, Sample, SampleSettings,
@@ -96,7 +96,7 @@ impl Generator {
             structures.push(prepared);
         }
         let total_weight = structures.iter().map(|s| s.recipe.weight).sum();
-        let identity = hex(&identity.finalize());
+        let identity = hexadecimal(&identity.finalize());
         Ok(Self {
             recipe,
             seed,

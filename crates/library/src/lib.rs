@@ -29,6 +29,7 @@ pub use materials::{Material, material_names};
 pub use multislice::Simulated;
 pub use recipe::{
     BackgroundRecipe, DetectorRecipe, DoseRecipe, Form, ImageRecipe, ImagingRecipe, LabelRecipe,
-    MultisliceMethod, MultisliceRecipe, OpticsRecipe, Recipe, ScanRecipe, StructureRecipe, recipe_names,
+    MultisliceMethod, MultisliceRecipe, OpticsRecipe, Recipe, ScanRecipe, StructureRecipe, hexadecimal,
+    recipe_names,
 };
 pub use sample::{FullSample, Labels, Sample, SampleSettings, TruthColumn, UnlabelledColumn, psnr_db};

@@ -1,7 +1,7 @@
 //! Samples whose ideal image comes from a multislice simulation: one for each structure under each imaging condition,
 //! over one period of the crystal, from which fields, rotations and offsets are sampled.
 
-use crate::recipe::hex;
+use crate::recipe::hexadecimal;
 use crate::{ImagingRecipe, LibraryError, MultisliceMethod, MultisliceRecipe, OpticsRecipe, StructureRecipe};
 use adatom_crystal::{Column, Crystal, Field, OrthogonalCell, ProjectedCell, ZoneAxis};
 use adatom_imaging::{Grid, RowShift, SampleRng};
@@ -101,7 +101,7 @@ impl Simulated {
             optics,
             recipe
         ]);
-        let key = hex(&Sha256::digest(parts.to_string().as_bytes())[..12]);
+        let key = hexadecimal(&Sha256::digest(parts.to_string().as_bytes())[..12]);
         let cell = cell.clone();
         Ok(Self { title, key, simulation, scan, thicknesses, lattice, cell, results: Mutex::new(None) })
     }

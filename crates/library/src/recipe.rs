@@ -377,7 +377,8 @@ fn first(mut errors: Vec<LibraryError>) -> LibraryError {
 }
 
 /// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal, as hashes are written.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -577,7 +578,7 @@ impl Recipe {
     /// SHA-256 of the resolved recipe: its identity.
     pub fn hash(&self) -> String {
         let resolved = serde_json::to_vec(self).unwrap_or_default();
-        hex(&Sha256::digest(&resolved))
+        hexadecimal(&Sha256::digest(&resolved))
     }
 }
 

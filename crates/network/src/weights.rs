@@ -1,5 +1,6 @@
 use crate::{NetworkConfig, NetworkError, Shape};
 use adatom_imaging::SampleRng;
+use adatom_library::hexadecimal;
 use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -145,7 +146,7 @@ impl<S: Shape> Weights<S> {
     /// # Errors
     /// When serialisation fails.
     pub fn hash(&self) -> Result<String, NetworkError> {
-        Ok(Sha256::digest(&self.to_bytes()?).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&Sha256::digest(&self.to_bytes()?)))
     }
 }
 

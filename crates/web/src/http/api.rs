@@ -209,9 +209,11 @@ pub(crate) async fn sample(
     .await
 }
 
-/// Whether an address names the very library, so that its content never changes.
-fn is_versioned(site: &Site, parameters: &mut Parameters) -> bool {
-    take_one(parameters, "v").is_some_and(|version| version == site.version)
+/// Whether an address names the very library, so that its content never changes, and its other parameters.
+fn versioned(site: &Site, query: Option<&str>) -> Result<(bool, Parameters), Problem> {
+    let mut parameters = parameters(query.unwrap_or_default())?;
+    let forever = take_one(&mut parameters, "v").is_some_and(|version| version == site.version);
+    Ok((forever, parameters))
 }
 
 pub(crate) async fn file(
@@ -221,8 +223,7 @@ pub(crate) async fn file(
     headers: HeaderMap,
 ) -> Answer {
     blocking(move || {
-        let mut parameters = parameters(query.as_deref().unwrap_or_default())?;
-        let forever = is_versioned(&site, &mut parameters);
+        let (forever, parameters) = versioned(&site, query.as_deref())?;
         nothing_else(&parameters)?;
         let (_, at) = number(&site, &id)?;
         let label = site.label(&label)?;
@@ -242,8 +243,7 @@ pub(crate) async fn pixels(
     headers: HeaderMap,
 ) -> Answer {
     blocking(move || {
-        let mut parameters = parameters(query.as_deref().unwrap_or_default())?;
-        let forever = is_versioned(&site, &mut parameters);
+        let (forever, parameters) = versioned(&site, query.as_deref())?;
         nothing_else(&parameters)?;
         let (_, at) = number(&site, &id)?;
         let pixels = site.pixels(site.label(&label)?, at)?;
@@ -269,8 +269,7 @@ pub(crate) async fn thumbnail(
     headers: HeaderMap,
 ) -> Answer {
     blocking(move || {
-        let mut parameters = parameters(query.as_deref().unwrap_or_default())?;
-        let forever = is_versioned(&site, &mut parameters);
+        let (forever, mut parameters) = versioned(&site, query.as_deref())?;
         let side = take_one(&mut parameters, "size").unwrap_or_else(|| SIDES[1].to_string());
         let side = SIDES.into_iter().find(|known| known.to_string() == side).ok_or_else(|| {
             Problem::bad(

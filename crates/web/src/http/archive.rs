@@ -3,9 +3,9 @@
 use super::content::plain;
 use super::problem::Problem;
 use super::site::Site;
-use crate::index::hexadecimal;
 use crate::pack::{Pack, Spool, Tar, Zip};
 use adatom_archive::{Label, Layout, Manifest};
+use adatom_library::hexadecimal;
 use axum::body::{Body, Bytes};
 use futures_core::Stream;
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! Files of the pages, which are part of the program.
 
-use crate::index::hexadecimal;
+use adatom_library::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 

@@ -1,7 +1,7 @@
 //! Whole and partial content: entity tags, ranges, caching.
 
 use super::problem::Problem;
-use crate::index::hexadecimal;
+use adatom_library::hexadecimal;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -3,9 +3,9 @@
 use super::problem::Problem;
 use super::site::Site;
 use crate::WebError;
-use crate::index::hexadecimal;
 use adatom_archive::{Depth, Label, Layout, Record};
 use adatom_formats::{PixelSize, encode_png_gray8, encode_png_gray16, encode_tiff};
+use adatom_library::hexadecimal;
 use axum::body::Bytes;
 use ndarray::Array2;
 use sha2::{Digest, Sha256};

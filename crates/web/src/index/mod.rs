@@ -13,7 +13,6 @@ pub use build::{Builder, Stamp};
 pub use entry::Entry;
 pub use open::Index;
 pub(crate) use open::{Column, Options};
-pub(crate) use place::hexadecimal;
 pub use place::{index_library, refresh};
 pub(crate) use series::checksum;
 pub(crate) use words::{file_name, morphology, plain_digits};

@@ -1,6 +1,7 @@
 use super::{Builder, Entry, Index, NAME, Stamp};
 use crate::WebError;
 use adatom_archive::{Label, Library, parse_rows};
+use adatom_library::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::env;
 use std::fs::{self, File};
@@ -49,7 +50,7 @@ pub fn refresh(library: &Library, progress: &mut dyn FnMut(f64)) -> Result<PathB
 fn cached(folder: &Path) -> Option<PathBuf> {
     let folder = fs::canonicalize(folder).ok()?;
     let key = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-    let name = key.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let name = hexadecimal(&key[..8]);
     let home = || env::home_dir().map(|home| home.join(".cache"));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     Some(cache.or_else(home)?.join("adatom").join(format!("index-{name}.sqlite")))
@@ -146,8 +147,4 @@ fn add_params(library: &Library, entry: &mut Entry) {
     if let Some(rows) = rows.and_then(|bytes| parse_rows(&String::from_utf8_lossy(&bytes)).ok()) {
         entry.add_params(&rows.into_iter().flatten().collect::<Vec<_>>());
     }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
