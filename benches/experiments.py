@@ -51,7 +51,7 @@ def measure(folder, name, steps):
         recipe = folder / f"{name}.toml"
         recipe.write_text(RECIPE.replace(LABEL, f"gaussian_sigma_px = {label}"))
         options = ["--recipe", str(recipe), "--out", str(model), "--steps", steps, "--widths", widths]
-        adatom("train", *options, "--seed", "7", *(["--mse"] if loss == "mse" else []))
+        adatom("train", *options, "--seed", "7", "--loss", loss)
         adatom("calibrate", "--model", str(model), "--count", "50")
     results = []
     for kind, count in (("paper", "150"), ("unseen", "100")):

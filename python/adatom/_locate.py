@@ -77,7 +77,7 @@ def locate(
     *,
     method: str = "centroid",
     scale: float | str = "auto",
-    threshold: float = 0.3,
+    threshold: float = 0.5,
     pixel_size: PixelSizeLike = None,
     shape: str = "round",
     sampling: str = "point",
@@ -102,7 +102,8 @@ def locate(
         fitted by least squares; ``"mle"``: columns of one profile by Poisson's likelihood; ``"auto"``: the same with the
         rows' displacements solved for (docs/localisers.md).
     scale
-        Factor from the image's pixels to the network's: ``"auto"``, or a number from 0.02 to 8.
+        Factor from the image's pixels to the network's: ``"auto"``, or a number from 0.02 to 8; or the length of the
+        shortest lattice vector at the network's scale, such as ``"22px"``.
     threshold
         Columns of a lower score are not reported, 0 to 1.
     pixel_size

@@ -153,7 +153,7 @@ class LocateWidget(QWidget):
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setSingleStep(0.05)
-        self.threshold.setValue(0.3)
+        self.threshold.setValue(0.5)
         self.button = QPushButton("Locate columns")
         self.button.clicked.connect(self.start)
         self.bar = QProgressBar()

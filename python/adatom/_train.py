@@ -31,7 +31,7 @@ def train(
     batch: int = 8,
     widths: Sequence[int] = (16, 32, 64, 128),
     tasks: Sequence[str] | str = (),
-    loss: Literal["chi-square", "mse"] = "chi-square",
+    loss: Literal["chi-square", "mse", "mixed"] = "chi-square",
     rate: float = 2e-3,
     warmup: int = 100,
     seed: int = 1,
@@ -63,7 +63,7 @@ def train(
     tasks
         Maps to learn; by default all five.
     loss
-        The paper's modified chi-square, or the mean squared error.
+        The paper's modified chi-square, the mean squared error, or the latter for the two masks alone.
     rate, warmup
         Highest learning rate, and steps over which it rises.
     seed

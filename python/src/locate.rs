@@ -33,8 +33,8 @@ struct Settings {
 pub fn scale(value: &Value) -> PyResult<Scale> {
     match value {
         Value::Number(number) => Ok(Scale::Fixed(number.as_f64().unwrap_or(f64::NAN))),
-        Value::String(text) if text == "auto" => Ok(Scale::Auto),
-        other => Err(wrong(format!("scale is {other}; it must be \"auto\" or a number from 0.02 to 8"))),
+        Value::String(text) => text.parse().map_err(|error: Error| wrong(error.to_string())),
+        other => Err(wrong(format!("scale is {other}; it must be a text or a number"))),
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::evaluate::score_sample;
-use crate::{Error, LoadedModel, LocateSettings, Scale, locate};
+use crate::{Error, LoadedModel, LocateSettings, Scale, WORKING_SPACING_PX, locate};
 use adatom_formats::write_atomically;
 use adatom_library::Generator;
 use adatom_locate::Calibration;
@@ -24,7 +24,7 @@ pub fn calibrate(
         .collect::<Result<Vec<_>, _>>()?;
     let mut done = 0;
     // The trials that choose a scale need a calibration themselves: the first is made without them.
-    for scale in [Scale::Spacing, Scale::Auto] {
+    for scale in [Scale::Spacing(WORKING_SPACING_PX), Scale::Auto] {
         let settings = LocateSettings { scale, threshold: 0.0, ..LocateSettings::default() };
         let mut verdicts = Vec::new();
         for sample in &samples {

@@ -36,7 +36,7 @@ impl Default for LocateSettings {
         Self {
             scale: Scale::default(),
             method: Localiser::default(),
-            threshold: 0.3,
+            threshold: 0.5,
             fit: FitOptions::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::localiser::refine;
 use crate::watch::Aside;
-use crate::{Error, LoadedModel, Localiser, LocateSettings, Located, LocatedColumn, Restored, Watch};
+use crate::{Error, LoadedModel, Localiser, LocateSettings, LocatedColumn, Restored, Watch};
 use adatom_analysis::{
     AnalysisError, Bootstrap, Lattice, LatticeSettings, RowFilling, Separation, Shape, SpacingSettings,
     Spacings, Step, Vector, find_lattice, match_columns, separate, spacings, split_rows,
@@ -11,6 +11,7 @@ use adatom_formats::PixelSize;
 use adatom_network::Task;
 use ndarray::Array2;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Picometres an ångström.
 const PM: f64 = 100.0;
@@ -71,7 +72,13 @@ pub struct AxisPrecision {
     pub frames_for_1_pm: f64,
 }
 
-/// Measures the spacings of an image's lattice with every localiser; the parts of noise and disorder from
+/// Every second row of an image, the others interpolated, and what the network makes of it.
+struct Half {
+    restored: Restored,
+    image: Array2<f32>,
+}
+
+/// Measures the spacings of an image's lattice with every localiser (the paper's only where its columns have the lattice); the parts of noise and disorder from
 /// columns located in the even and in the odd rows alone, the other rows interpolated.
 ///
 /// # Errors
@@ -83,24 +90,31 @@ pub fn precision(
     settings: &LocateSettings,
     watch: &mut dyn Watch,
 ) -> Result<Precision, Error> {
-    let settings = LocateSettings { method: Localiser::Centroid, ..*settings };
-    let find = |image: &Array2<f32>, watch: &dyn Watch| {
-        let restored = Restored::new(image, Some(pixel_size), model, &settings, &mut Aside(watch))?;
-        Ok::<_, Error>(restored.into_located(image, Some(pixel_size), model, &settings))
+    let restore = |image: Array2<f32>, watch: &dyn Watch| {
+        let restored = Restored::new(&image, Some(pixel_size), model, settings, &mut Aside(watch))?;
+        Ok::<_, Error>(Half { restored, image })
     };
-    let located = find(image, watch)?;
+    let whole = Restored::new(image, Some(pixel_size), model, settings, &mut Aside(watch))?;
     watch.progress(0.3);
-    let columns = whole(&located);
-    let brightness: Vec<f64> = columns.iter().map(|c| c.intensity).collect();
-    let places = in_angstrom(&columns, pixel_size);
-    let lattice = lattice(&places, &brightness)?;
+    // The columns that the border doesn't cut, before any fit.
+    let in_map = |restored: &Restored, image: &Array2<f32>, method: Localiser| {
+        let method = if method == Localiser::Otsu { method } else { Localiser::Centroid };
+        let settings = LocateSettings { method, ..*settings };
+        let mut columns =
+            restored.locate(image, Some(pixel_size), model, &settings, &mut crate::watch::Unwatched).columns;
+        columns.retain(|c| !c.flags.contains(&adatom_locate::Flag::Border));
+        columns
+    };
+    let located = in_map(&whole, image, Localiser::Centroid);
+    let brightness: Vec<f64> = located.iter().map(|c| c.intensity).collect();
+    let lattice = lattice(&in_angstrom(&located, pixel_size), &brightness)?;
     let axes = lattice.axes(SHAPE);
     let (even, odd) = split_rows(image, RowFilling::default())?;
-    let halves = [(whole(&find(&even, watch)?), even), (whole(&find(&odd, watch)?), odd)];
+    let halves = [restore(even, watch)?, restore(odd, watch)?];
     watch.progress(0.7);
-    let nearest = adatom_locate::median_nearest_distance(&places).unwrap_or(1.0);
-    let denoised = located.maps.get(&Task::NoNoise);
+    let denoised = whole.maps.get(&Task::NoNoise);
     let cases = [
+        (Localiser::Otsu, "raw"),
         (Localiser::Centroid, "raw"),
         (Localiser::Gaussian, "raw"),
         (Localiser::Mle, "raw"),
@@ -112,27 +126,45 @@ pub fn precision(
         if watch.stopped() {
             return Err(Error::Stopped);
         }
-        let settings = LocateSettings { method, ..settings };
+        let settings = LocateSettings { method, ..*settings };
         let looked_at = match (seen, denoised) {
             ("raw", _) => image,
             (_, Some(map)) => map,
             (_, None) => continue,
         };
-        let mut fitted = columns.clone();
-        refine(looked_at, Some(pixel_size), &mut fitted, &settings);
-        let places_now = in_angstrom(&fitted, pixel_size);
+        let mut columns = in_map(&whole, image, method);
+        let places = in_angstrom(&columns, pixel_size);
+        // Otsu's columns are not the others'.
+        let own = match method {
+            Localiser::Otsu => {
+                let guess = Some((lattice.a, lattice.b));
+                let found =
+                    find_lattice(&places, None, &LatticeSettings { guess, ..LatticeSettings::default() });
+                let Ok(found) = found else { continue };
+                Cow::Owned(found)
+            }
+            _ => Cow::Borrowed(&lattice),
+        };
+        refine(looked_at, Some(pixel_size), &mut columns, &settings);
+        let fitted = in_angstrom(&columns, pixel_size);
         // A denoised half was never seen by the network.
         let halves = if seen == "raw" { &halves[..] } else { &[] };
-        let half = |(columns, image): &(Vec<LocatedColumn>, Array2<f32>)| {
-            let mut columns = columns.clone();
+        let nearest = adatom_locate::median_nearest_distance(&places).unwrap_or(1.0);
+        let half = |Half { restored, image }: &Half| {
+            let mut columns = in_map(restored, image, method);
             refine(image, Some(pixel_size), &mut columns, &settings);
             match_columns(&places, &in_angstrom(&columns, pixel_size), SAME * nearest)
         };
         let split: Vec<_> = halves.iter().map(half).collect();
         for (axis, step) in ["a", "b"].into_iter().zip(axes) {
-            let found = spacings(&places_now, &lattice, None, step, &SpacingSettings::default())?;
+            let found = spacings(&fitted, &own, None, step, &SpacingSettings::default());
+            // A map that Otsu's threshold cuts into few pieces tells no spacings.
+            if found.is_err() && method == Localiser::Otsu {
+                continue;
+            }
+            let found = found?;
             let parts = match &split[..] {
-                [even, odd] => separate(even, odd, &lattice, None, step, &Bootstrap::default()).ok(),
+                [even, odd] => separate(even, odd, &own, None, step, &Bootstrap::default()).ok(),
                 _ => None,
             };
             results.push(row(method.name(), seen, axis, &found, parts.as_ref()));
@@ -199,12 +231,6 @@ fn summary(lattice: &Lattice, axes: [Step; 2], results: Vec<AxisPrecision>) -> P
         columns: lattice.fitted(),
         results,
     }
-}
-
-/// The columns that the border doesn't cut.
-fn whole(located: &Located) -> Vec<LocatedColumn> {
-    let cut = |c: &&LocatedColumn| !c.flags.contains(&adatom_locate::Flag::Border);
-    located.columns.iter().filter(cut).cloned().collect()
 }
 
 fn in_angstrom(columns: &[LocatedColumn], size: PixelSize) -> Vec<(f64, f64)> {

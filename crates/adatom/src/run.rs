@@ -5,9 +5,9 @@ use crate::{Error, Model, WORKING_SPACING_PX, write_card};
 use adatom_formats::{write_atomically, write_png_rgb8};
 use adatom_library::Generator;
 use adatom_network::{
-    Checkpoint, Detections, DetectorConfig, DeviceChoice, Learner, ModelCard, NetworkConfig, NetworkError,
-    Observer, OnTheFly, Outcome, ScoreCalibration, Shape, Source, StepReport, TrainConfig, Trainer, Weights,
-    validation_loss,
+    Checkpoint, Detections, DetectorConfig, DeviceChoice, Learner, Loss, ModelCard, NetworkConfig,
+    NetworkError, Observer, OnTheFly, Outcome, ScoreCalibration, Shape, Source, StepReport, TrainConfig,
+    Trainer, Weights, validation_loss,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use std::time::Instant;
 
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const CURVE: &str = "curve.csv";
+const CARD: &str = "card.json";
 /// Samples of the held-back part of a library that are tested after training.
 const TEST_SAMPLES: usize = 64;
 
@@ -203,9 +204,17 @@ fn run<S: Learner>(
         TrainSource::Recipe(generator) => format!("recipe {}", generator.recipe().name),
         TrainSource::Library(library) => format!("library {}", library.path().display()),
     };
-    let trained_on = match &request.initial {
-        Some(initial) => format!("{trained_on}; before that {}", initial.history),
-        None => trained_on,
+    let trained_on = match config.loss {
+        Loss::ChiSquare => trained_on,
+        Loss::Mse => format!("{trained_on} by the mean squared error"),
+        Loss::Mixed => {
+            format!("{trained_on} by the mean squared error of the masks and the chi-square of the images")
+        }
+    };
+    let trained_on = match (&request.initial, history(folder, request.resume)) {
+        (Some(initial), _) => format!("{trained_on}; before that {}", initial.history),
+        (None, Some(before)) => format!("{trained_on}; before that {before}"),
+        (None, None) => trained_on,
     };
     let mut keeper = Keeper {
         folder: folder.to_owned(),
@@ -221,6 +230,14 @@ fn run<S: Learner>(
     };
     let outcome = sources(&config, &mut |source| trainer.run(source, &mut keeper))?;
     Ok((outcome, trainer))
+}
+
+/// What a training that is gone on with had been through when it began, from its card.
+fn history(folder: &Path, resumed: bool) -> Option<String> {
+    let card = std::fs::read_to_string(folder.join(CARD)).ok().filter(|_| resumed)?;
+    let card: serde_json::Value = serde_json::from_str(&card).ok()?;
+    let (_, before) = card["trained_on"].as_str()?.split_once("; before that ")?;
+    Some(before.to_owned())
 }
 
 /// Keeps what a training leaves behind.
@@ -262,7 +279,7 @@ impl Keeper<'_> {
             limits: Vec::new(),
         };
         write_atomically(&self.folder.join("weights.safetensors"), |file| file.write_all(&bytes))?;
-        write_card(&card, &self.folder.join("card.json"))
+        write_card(&card, &self.folder.join(CARD))
     }
 }
 

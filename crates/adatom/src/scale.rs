@@ -3,14 +3,17 @@
 use crate::locate::{Found, MAX_WORKING_PIXELS, MAX_WORKING_SIDE, Seen};
 use crate::watch::Aside;
 use crate::{Error, LoadedModel, LocateSettings, Watch};
-use adatom_locate::{Spacing, column_spacing, median_nearest_distance, spot_sigma};
+use adatom_locate::{Flag, Spacing, column_spacing, median_nearest_distance, spot_sigma};
 use ndarray::{Array2, s};
 use serde::Serialize;
+use std::str::FromStr;
 
 /// Images are resampled so that the shortest vector of their lattice has this length \[px\].
 pub const WORKING_SPACING_PX: f64 = 22.0;
 /// Smallest and largest scale.
 const SCALES: (f64, f64) = (0.02, 8.0);
+/// Shortest and longest spacing that can be asked for \[px\].
+const SPACINGS: (f64, f64) = (2.0, 200.0);
 /// Parts of the scale by the spacing that are tried too: smaller ones average noise away and let
 /// the network see more of the lattice at a time.
 const SMALLER: [f64; 2] = [0.7, 0.5];
@@ -21,12 +24,12 @@ const LARGER: f64 = 1.5;
 const SPOT_SIGMAS_PX: [f64; 3] = [2.0, 2.8, 4.0];
 /// Such a scale is at most this, and at most this multiple of that by the spacing.
 const MOST_BY_SPOTS: (f64, f64) = (2.2, 4.0);
-/// Scales that are tried where no spacing can be measured.
+/// Scales that are tried where there is no lattice.
 const LADDER: [f64; 10] = [1.0, 0.06, 0.09, 0.13, 0.19, 0.27, 0.4, 0.57, 0.8, 1.5];
 /// With columns closer than the first or farther than the second \[px\], the scale at which they
 /// are at the third is tried as well.
 const NEAREST_PX: (f64, f64, f64) = (8.5, 30.0, 14.0);
-/// Columns needed for that.
+/// Columns needed for that, and of a lattice.
 const ENOUGH_COLUMNS: usize = 6;
 /// Scales are tried on the middle of the image: so much of it at the scale by a lattice \[px\], or
 /// the second number \[px of the image\] where there is none.
@@ -38,6 +41,13 @@ const BETTER: (f64, f64) = (0.05, 0.5);
 /// more than the sure one that they are merged into at a smaller scale.
 const DOUBT: f64 = 0.1;
 
+/// By so many times the variance of a column's being there its worth is less where doubt counts, and the least worth
+/// that it has.
+const UNSURE: f64 = 4.0;
+const WORST: f64 = -0.3;
+/// What columns are worth that can't be any.
+const NONSENSE: f64 = -1e9;
+
 /// Columns closer than this in the image \[px\] are the grains of its noise, seen at too large a
 /// scale.
 const CLOSEST_PX: f64 = 4.0;
@@ -48,10 +58,28 @@ pub enum Scale {
     /// By its own column spacing and by trials.
     #[default]
     Auto,
-    /// By its own column spacing alone, or 1 where there is none.
-    Spacing,
+    /// By its own column spacing alone, which becomes so long \[px\]; 1 where there is none.
+    Spacing(f64),
     /// By this factor.
     Fixed(f64),
+}
+
+/// What a scale may be.
+const EXPECTED: &str = "auto, a number from 0.02 to 8, or the spacing at the network's scale, 2px to 200px";
+
+impl FromStr for Scale {
+    type Err = Error;
+
+    /// Reads `auto`, a factor such as `0.5`, or a spacing such as `22px`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (number, kind): (_, fn(f64) -> Self) = match text.strip_suffix("px") {
+            _ if text == "auto" => return Ok(Self::Auto),
+            Some(length) => (length, Self::Spacing),
+            None => (text, Self::Fixed),
+        };
+        let wrong = |_| Error::Setting { name: "scale", value: text.to_owned(), expected: EXPECTED };
+        number.trim().parse().map(kind).map_err(wrong)
+    }
 }
 
 /// The scale that was used and why.
@@ -65,12 +93,21 @@ pub struct ScaleChoice {
     pub corrected: bool,
 }
 
-/// What the columns of a trial at `factor` are worth: each its score beyond [`DOUBT`], but nothing
-/// when they are too close to each other.
-fn worth(columns: &[Found], factor: f64) -> f64 {
+/// What the columns of a trial at `factor` are worth: each its score beyond [`DOUBT`]; where `strict`, each less the more
+/// it is in doubt, and those that the border cuts nothing: at too large a scale the network sees many doubtful columns
+/// in one that is wide, or in noise. [`NONSENSE`] when they are too close to each other.
+fn worth(columns: &[Found], factor: f64, strict: bool) -> f64 {
+    let own = |found: &Found| {
+        let score = found.score;
+        match strict {
+            false => score - DOUBT,
+            true if found.column.flags.contains(&Flag::Border) => 0.0,
+            true => (score - DOUBT - UNSURE * score * (1.0 - score)).max(WORST),
+        }
+    };
     match nearest(columns) {
-        Some(nearest) if nearest < CLOSEST_PX * factor => 0.0,
-        _ => columns.iter().map(|found| found.score - DOUBT).sum(),
+        Some(nearest) if nearest < CLOSEST_PX * factor => NONSENSE,
+        _ => columns.iter().map(own).sum(),
     }
 }
 
@@ -81,8 +118,8 @@ fn nearest(columns: &[Found]) -> Option<f64> {
 }
 
 /// Chooses the scale for `image`: the one at which the network is surest of its columns among that
-/// by the measured spacing and smaller ones, those by the width of its spots where there is no
-/// lattice, or those of a ladder where nothing can be measured.
+/// by the measured spacing and smaller ones and, where there is no lattice, larger ones, those by the width of its
+/// spots and those of a ladder.
 ///
 /// # Errors
 /// When a fixed scale makes no sense, the network can't be run, or the watcher stops it.
@@ -103,71 +140,113 @@ pub(crate) fn choose(
             return Ok(ScaleChoice { factor, measured: None, corrected: false });
         }
         Scale::Fixed(factor) => {
-            return Err(Error::Setting {
-                name: "scale",
-                value: factor.to_string(),
-                expected: "auto or a number from 0.02 to 8",
-            });
+            return Err(Error::Setting { name: "scale", value: factor.to_string(), expected: EXPECTED });
         }
-        Scale::Spacing => {
+        Scale::Spacing(length) if (SPACINGS.0..=SPACINGS.1).contains(&length) => {
             let measured = column_spacing(image);
-            let factor = measured.map_or(1.0, |spacing| limited(WORKING_SPACING_PX / spacing.pixels));
+            let factor = measured.map_or(1.0, |spacing| limited(length / spacing.pixels));
             return Ok(ScaleChoice { factor, measured, corrected: false });
+        }
+        Scale::Spacing(length) => {
+            return Err(Error::Setting { name: "scale", value: format!("{length}px"), expected: EXPECTED });
         }
         Scale::Auto => column_spacing(image),
     };
-    let spacings = measured.map_or_else(Vec::new, |spacing| {
-        std::iter::once(1.0).chain(SMALLER).map(|part| part * WORKING_SPACING_PX / spacing.pixels).collect()
-    });
-    let (mut candidates, side) = match measured {
-        Some(spacing) if spacing.lattice => (spacings, TRIAL_PX.0 * spacing.pixels / WORKING_SPACING_PX),
-        // Spots without a lattice: larger, and by their width, too.
-        _ => {
-            let sigma = spot_sigma(&middle(image, TRIAL_PX.1));
-            let spots = sigma.iter().flat_map(|sigma| SPOT_SIGMAS_PX.map(|width| width / sigma));
-            // Spots much smaller than the spacing are noise.
-            let (most, multiple) = MOST_BY_SPOTS;
-            let largest = spacings.first().map_or(most, |by_spacing| most.min(multiple * by_spacing));
-            let spots = spots.filter(|factor| *factor <= largest);
-            let larger = spacings.first().map(|by_spacing| LARGER * by_spacing);
-            (spacings.iter().copied().chain(larger).chain(spots).collect(), TRIAL_PX.1)
-        }
+    let trials =
+        Trials { image, aspect, model, settings: LocateSettings { threshold: 0.0, ..*settings }, watch };
+    let by_spacing = |spacing: Spacing| {
+        let parts = std::iter::once(1.0).chain(SMALLER);
+        parts.map(|part| limited(part * WORKING_SPACING_PX / spacing.pixels)).collect::<Vec<f64>>()
     };
+    if let Some(spacing) = measured.filter(|spacing| spacing.lattice) {
+        let side = TRIAL_PX.0 * spacing.pixels / WORKING_SPACING_PX;
+        let found = trials.surest(&by_spacing(spacing), side, true, limited)?;
+        if found.worth > NONSENSE && found.columns.len() >= ENOUGH_COLUMNS {
+            let corrected = found.factor != by_spacing(spacing)[0];
+            return Ok(ScaleChoice { factor: found.factor, measured, corrected });
+        }
+    }
+    // Rows that were displaced, or noise, can have a spacing, too: with few columns it is no lattice.
+    let measured = measured.filter(|spacing| !spacing.lattice);
+    // Spots without a lattice: larger, and by their width, too.
+    let mut candidates = measured.map_or_else(Vec::new, by_spacing);
+    let first = candidates.first().copied();
+    candidates.extend(first.map(|by_spacing| limited(LARGER * by_spacing)));
+    if let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1)) {
+        // Spots much smaller than the spacing are noise.
+        let (most, multiple) = MOST_BY_SPOTS;
+        let largest = first.map_or(most, |by_spacing| most.min(multiple * by_spacing));
+        let spots = SPOT_SIGMAS_PX.map(|width| width / sigma).into_iter();
+        candidates.extend(spots.filter(|factor| *factor <= largest).map(limited));
+    }
     if candidates.is_empty() {
         warnings.push(
             "no column spacing could be measured: the scale is the one at which the network is \
              surest of its columns; see --scale"
                 .into(),
         );
-        candidates = LADDER.to_vec();
     }
-    candidates.iter_mut().for_each(|factor| *factor = limited(*factor));
-    let middle = middle(image, side);
-    // Doubtful columns count against a scale.
-    let settings = LocateSettings { threshold: 0.0, ..*settings };
-    let trial = |factor: f64| -> Result<(f64, f64, Vec<Found>), Error> {
-        let columns = Seen::new(&middle, aspect, factor, model, &mut Aside(watch))?.find(model, &settings);
-        Ok((factor, worth(&columns, factor), columns))
-    };
-    let mut best = trial(candidates[0])?;
-    let first = best.0;
-    let better = |new: f64, old: f64| new > old + BETTER.0 * old.abs() + BETTER.1;
-    for factor in &candidates[1..] {
-        let other = trial(*factor)?;
-        if better(other.1, best.1) {
-            best = other;
+    // The spacing may be that of a few columns' background, and the spots noise.
+    candidates.extend(LADDER.map(limited));
+    let found = trials.surest(&candidates, TRIAL_PX.1, false, limited)?;
+    Ok(ScaleChoice { factor: found.factor, measured, corrected: found.factor != candidates[0] })
+}
+
+/// Looks at the middle of an image at several scales.
+struct Trials<'a> {
+    image: &'a Array2<f32>,
+    aspect: f64,
+    model: &'a LoadedModel,
+    /// Doubtful columns are looked at, too: they count against a scale.
+    settings: LocateSettings,
+    watch: &'a dyn Watch,
+}
+
+/// What was seen at a scale.
+struct Trial {
+    factor: f64,
+    worth: f64,
+    columns: Vec<Found>,
+}
+
+impl Trials<'_> {
+    /// The trial that is worth most of those at `candidates`, and at one at which the columns are about as far apart as
+    /// the network likes them. Where there is no `lattice` doubt counts against all. `side` is that of the part that is looked at \[px of the image\].
+    fn surest(
+        &self,
+        candidates: &[f64],
+        side: f64,
+        lattice: bool,
+        limited: impl Fn(f64) -> f64,
+    ) -> Result<Trial, Error> {
+        let part = middle(self.image, side);
+        let trial = |factor: f64, strict: bool| -> Result<Trial, Error> {
+            let seen = Seen::new(&part, self.aspect, factor, self.model, &mut Aside(self.watch))?;
+            let columns = seen.find(self.model, &self.settings);
+            Ok(Trial { factor, worth: worth(&columns, factor, strict), columns })
+        };
+        let better = |new: &Trial, old: &Trial| match old.columns.is_empty() {
+            true => new.worth > old.worth,
+            false => new.worth > old.worth + BETTER.0 * old.worth.abs() + BETTER.1,
+        };
+        let mut best = trial(candidates[0], !lattice)?;
+        for factor in &candidates[1..] {
+            let other = trial(*factor, !lattice)?;
+            if better(&other, &best) {
+                best = other;
+            }
         }
-    }
-    if let Some(nearest) = nearest(&best.2)
-        && best.2.len() >= ENOUGH_COLUMNS
-        && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
-    {
-        let other = trial(limited(best.0 * NEAREST_PX.2 / nearest))?;
-        if better(other.1, best.1) {
-            best = other;
+        if let Some(nearest) = nearest(&best.columns)
+            && best.columns.len() >= ENOUGH_COLUMNS
+            && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
+        {
+            // No lattice's vector stands for this scale.
+            let strictly = Trial { worth: worth(&best.columns, best.factor, true), ..best };
+            let other = trial(limited(strictly.factor * NEAREST_PX.2 / nearest), true)?;
+            best = if better(&other, &strictly) { other } else { strictly };
         }
+        Ok(best)
     }
-    Ok(ScaleChoice { factor: best.0, measured, corrected: best.0 != first })
 }
 
 /// The middle of an image, at most `side` pixels high and wide.

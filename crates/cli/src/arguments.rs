@@ -101,6 +101,17 @@ pub enum Kind {
     FasterRcnn,
 }
 
+/// What a U-Net minimises.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Loss {
+    /// The paper's modified chi-square
+    ChiSquare,
+    /// Mean squared error
+    Mse,
+    /// Mean squared error for the two masks, chi-square for the images
+    Mixed,
+}
+
 /// Which network, where.
 #[derive(Args)]
 pub struct Network {
@@ -144,7 +155,8 @@ pub struct Beam {
 /// How columns are found.
 #[derive(Args)]
 pub struct Localiser {
-    /// Factor from the image's pixels to the network's: auto, or a number
+    /// Factor from the image's pixels to the network's: auto, a number, or the length of the shortest lattice
+    /// vector there, such as 22px
     #[arg(long, default_value = "auto")]
     pub scale: String,
     /// The localiser
@@ -354,7 +366,8 @@ pub struct Audit {
     /// Pixel size, such as 0.094A, 9.4pm or 0.0094nm
     #[arg(long)]
     pub pixel_size: Option<String>,
-    /// Factor from the image's pixels to the network's: auto, or a number
+    /// Factor from the image's pixels to the network's: auto, a number, or the length of the shortest lattice
+    /// vector there, such as 22px
     #[arg(long)]
     pub scale: Option<String>,
     #[command(flatten)]
@@ -421,7 +434,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Go on from the folder's checkpoint, with its settings
-    #[arg(long, conflicts_with_all = ["init", "steps", "batch", "widths", "tasks", "mse", "rate", "warmup", "seed", "checkpoint"])]
+    #[arg(long, conflicts_with_all = ["init", "steps", "batch", "widths", "tasks", "loss", "rate", "warmup", "seed", "checkpoint"])]
     pub resume: bool,
     /// Start from the weights of this model, of the same kind, instead of random ones
     #[arg(long, value_name = "PATH")]
@@ -441,9 +454,9 @@ pub struct Train {
     /// Labels that the U-Net learns, by the library's names [default: all five]
     #[arg(long, value_delimiter = ',')]
     pub tasks: Vec<String>,
-    /// Mean squared error instead of the paper's modified chi-square for the U-Net
-    #[arg(long)]
-    pub mse: bool,
+    /// What the U-Net minimises
+    #[arg(long, value_enum, default_value = "chi-square")]
+    pub loss: Loss,
     /// Highest learning rate
     #[arg(long, default_value_t = 2e-3)]
     pub rate: f64,

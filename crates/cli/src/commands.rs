@@ -11,7 +11,7 @@ use adatom_archive::{Build, Depth, Label, Layout};
 use adatom_formats::{OutputFolder, PixelSize, write_png_rgb8};
 use adatom_library::{Generator, ImagingRecipe, MultisliceRecipe, Recipe};
 use adatom_locate::{NoiseModel, Sampling, Shape};
-use adatom_network::DeviceChoice;
+use adatom_network::{DeviceChoice, Loss};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,16 @@ impl From<args::Device> for DeviceChoice {
     }
 }
 
+impl From<args::Loss> for Loss {
+    fn from(loss: args::Loss) -> Self {
+        match loss {
+            args::Loss::ChiSquare => Self::ChiSquare,
+            args::Loss::Mse => Self::Mse,
+            args::Loss::Mixed => Self::Mixed,
+        }
+    }
+}
+
 fn read_model(network: &args::Network) -> Result<Model, Failure> {
     Ok(match &network.model {
         Some(path) => Model::from_path(path)?,
@@ -116,13 +126,7 @@ impl Steps {
 }
 
 pub fn parse_scale(text: &str) -> Result<Scale, Failure> {
-    match text {
-        "auto" => Ok(Scale::Auto),
-        number => number
-            .parse()
-            .map(Scale::Fixed)
-            .map_err(|_| Failure::usage(format!("--scale {number}: give auto or a number such as 0.5"))),
-    }
+    text.parse().map_err(|error: Error| Failure::usage(format!("--scale: {error}")))
 }
 
 fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failure> {

@@ -66,19 +66,20 @@ pub fn localisation(options: &args::BenchLocalisation) -> Done {
         return Ok(());
     }
     say(&format!(
-        "{:<7} {:>5} {:<22} {:>8} {:>8} {:>8} {:>16} {:>7} {:>6} {:>6} {:>6}",
-        "jitter", "dB", "method", "RMSE px", "pm", "σ", "bias px", "F1", "found", "1 σ", "2 σ"
+        "{:<7} {:>5} {:<22} {:>8} {:>8} {:>8} {:>8} {:>16} {:>7} {:>6} {:>6} {:>6}",
+        "jitter", "dB", "method", "RMSE px", "pm", "interior", "σ", "bias px", "F1", "found", "1 σ", "2 σ"
     ));
     for row in &result.rows {
         let within = row.within.map(|w| w.map(|part| format!("{part:.3}")));
         let [one, two] = within.unwrap_or_default();
         say(&format!(
-            "{:<7} {:>5} {:<22} {:>8.4} {:>8.2} {:>8.4} {:>+8.3}{:>+8.3} {:>7.4} {:>6} {:>6} {:>6}",
+            "{:<7} {:>5} {:<22} {:>8.4} {:>8.2} {:>8} {:>8.4} {:>+8.3}{:>+8.3} {:>7.4} {:>6} {:>6} {:>6}",
             if row.jitter { "yes" } else { "no" },
             row.psnr_db,
             row.method,
             row.rmse_px,
             row.rmse_pm,
+            row.interior_pm.map_or(String::new(), |pm| format!("{pm:.2}")),
             row.rmse_sigma,
             row.bias_px[0],
             row.bias_px[1],
@@ -215,12 +216,13 @@ pub fn precision(options: &args::Precision) -> Done {
 
 fn csv(rows: &[LocalisationRow]) -> String {
     let head = "jitter,psnr_db,method,rmse_px,rmse_pm,rmse_sigma,bias_x_px,bias_y_px,f1,matched,\
-                within_1_sigma,within_2_sigma\n";
+                within_1_sigma,within_2_sigma,interior_pm\n";
     let lines = rows.iter().map(|row| {
         let within = row.within.map(|w| w.map(|part| part.to_string())).unwrap_or_default();
         let [x, y] = row.bias_px;
+        let interior = row.interior_pm.map_or(String::new(), |pm| pm.to_string());
         format!(
-            "{},{},\"{}\",{},{},{},{x},{y},{},{},{},{}\n",
+            "{},{},\"{}\",{},{},{},{x},{y},{},{},{},{},{interior}\n",
             row.jitter,
             row.psnr_db,
             row.method,

@@ -4,7 +4,7 @@ use crate::arguments as args;
 use crate::commands::{Done, Failure, Steps, catch_interrupt, say};
 use adatom::{Error, Initial, LibraryFolder, Model, Progress, TrainRequest, TrainSource};
 use adatom_library::{Generator, Recipe};
-use adatom_network::{DetectorConfig, Learner, Loss, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
+use adatom_network::{DetectorConfig, Learner, NetworkConfig, Outcome, Schedule, Task, TrainConfig};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub fn train(options: &args::Train) -> Done {
@@ -32,8 +32,9 @@ pub fn train(options: &args::Train) -> Done {
             })
         }
         args::Kind::FasterRcnn => {
-            if options.library.is_some() || options.mse || !options.tasks.is_empty() {
-                return Err(Failure::usage("--library, --tasks and --mse are for --model unet alone"));
+            if options.library.is_some() || options.loss != args::Loss::ChiSquare || !options.tasks.is_empty()
+            {
+                return Err(Failure::usage("--library, --tasks and --loss are for --model unet alone"));
             }
             let network = DetectorConfig { widths: options.widths.clone(), ..DetectorConfig::default() };
             let initial = options.init.as_deref().map(adatom::read_detector).transpose()?;
@@ -52,7 +53,7 @@ fn run_training<S: Learner + Default>(
     let config = TrainConfig {
         network,
         batch: options.batch,
-        loss: if options.mse { Loss::Mse } else { Loss::ChiSquare },
+        loss: options.loss.into(),
         schedule: Schedule {
             peak_rate: options.rate,
             warmup_steps: options.warmup,

@@ -94,6 +94,22 @@ fn a_detector_is_trained_resumed_and_evaluated() {
     assert_eq!(masks.status.code(), Some(2));
 }
 
+/// Also of one that was stopped and gone on with.
+#[test]
+fn a_card_tells_what_came_before_and_what_was_minimised() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+    assert!(train(&first, &["--steps", "2"]).status.success());
+    let from = ["--init", first.to_str().unwrap(), "--loss", "mixed", "--stop-after", "4"];
+    assert!(train(&second, &from).status.success());
+    assert!(train(&second, &["--resume"]).status.success());
+    let card = std::fs::read_to_string(second.join("card.json")).unwrap();
+    let card: serde_json::Value = serde_json::from_str(&card).unwrap();
+    assert_eq!(card["steps"], 12);
+    let trained_on = card["trained_on"].as_str().unwrap();
+    assert!(trained_on.contains("chi-square of the images; before that 2 steps"), "{trained_on}");
+}
+
 #[test]
 fn a_running_folder_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();

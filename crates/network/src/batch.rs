@@ -57,7 +57,7 @@ pub fn prepare(sample: &Sample, tasks: &[Task], loss: Loss) -> TrainingSample {
         let first = targets.len();
         targets.extend(label.iter().map(|v| normalisation.target(task, *v)));
         weigh(task, &targets[first..], loss, &mut weights);
-        if matches!(task, Task::CircularMask | Task::GaussianMask) {
+        if task.is_mask() {
             spare_unlabelled(sample, &mut weights[first..]);
         }
     }
@@ -73,18 +73,25 @@ pub fn prepare(sample: &Sample, tasks: &[Task], loss: Loss) -> TrainingSample {
 /// drowns in its background and noise should not outweigh all others.
 const LEAST_RANGE: f32 = 1.0;
 
+/// Weight of the masks' squared errors beside the images' chi-square.
+const MASKS: f32 = 4.0;
+
 /// The weights that turn squared errors against `target` into the task's part of the loss: with t
-/// the truth and R its largest value, 1/((t + R/10) R) for the modified chi-square, 1/R² for MSE.
+/// the truth and R its largest value, 1/((t + R/10) R) for the modified chi-square, 1/R² for the mean squared error.
+/// Mixed, the masks' squared errors count [`MASKS`] times.
 /// Normalisation shifts the noisy image's zero, so its truth counts from its smallest value.
 pub fn weigh(task: Task, target: &[f32], loss: Loss, weights: &mut Vec<f32>) {
     let (low, high) = target.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
     let zero = if task == Task::NoNoise { low } else { 0.0 };
     let range = (high - zero).max(LEAST_RANGE);
+    let chi_square = |t: f32| 1.0 / (((t - zero).max(0.0) + 0.1 * range) * range);
+    let squared = 1.0 / (range * range);
     weights.extend(target.iter().map(|t| {
         task.loss_weight()
             * match loss {
-                Loss::ChiSquare => 1.0 / (((t - zero).max(0.0) + 0.1 * range) * range),
-                Loss::Mse => 1.0 / (range * range),
+                Loss::Mse => squared,
+                Loss::Mixed if task.is_mask() => MASKS * squared,
+                Loss::ChiSquare | Loss::Mixed => chi_square(*t),
             }
     }));
 }

@@ -55,6 +55,11 @@ impl Task {
         }
     }
 
+    /// Whether it shows where columns are, and not how the image looks.
+    pub fn is_mask(self) -> bool {
+        matches!(self, Self::CircularMask | Self::GaussianMask)
+    }
+
     /// Part of the task in a joint loss. Columns are what the network is for; how much of a dim
     /// pedestal is background can't be known from an image, and must not drown the rest.
     pub fn loss_weight(self) -> f32 {
@@ -154,6 +159,9 @@ pub enum Loss {
     ChiSquare,
     /// Mean squared error in the same units.
     Mse,
+    /// Mean squared error for the two masks, the modified chi-square for the images. Where a column is doubtful
+    /// the chi-square puts its peak far below its chance: errors of the background count eleven times.
+    Mixed,
 }
 
 /// Warm-up and cosine decay of the learning rate.

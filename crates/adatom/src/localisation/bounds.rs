@@ -26,7 +26,7 @@ pub(super) fn of_sample(sample: &Sample, sigma: f64, images: &[ColumnImage]) -> 
     for (truth, required) in sample.columns.iter().zip(required(sample)) {
         let (true, Some(own)) = (required, nearest_image(images, truth.x, truth.y)) else { continue };
         if let Some([x, y]) = of(own, images, &variance, sigma) {
-            sums.count(x * x + y * y, sample, sigma);
+            sums.count(x * x + y * y, truth, sample, sigma);
         }
     }
     sums

@@ -9,7 +9,7 @@ use crate::localiser::refine;
 use crate::{
     Error, FitOptions, LoadedModel, Localiser, LocateSettings, LocatedColumn, Scale, detect, locate,
 };
-use adatom_library::{Generator, Recipe, Sample};
+use adatom_library::{Generator, Recipe, Sample, TruthColumn};
 use adatom_locate::{FitSettings, Start, Statistics, fit_columns};
 use adatom_network::{Detector, DetectorConfig, DeviceChoice, Weights};
 use serde::Serialize;
@@ -18,6 +18,10 @@ use serde::Serialize;
 const BOUND: &str = "bound";
 /// Least score of a box that counts: what a Faster R-CNN is evaluated at.
 const SURE: f64 = 0.5;
+
+/// Depth in the image from which on nothing outside it matters to a column, in the columns' widths: its window and a
+/// column's reach.
+const INTERIOR: f64 = 7.0;
 
 /// What is measured.
 #[derive(Debug, Clone, Serialize)]
@@ -74,6 +78,9 @@ pub struct LocalisationRow {
     pub rmse_pm: f64,
     /// The same over the columns' width σ.
     pub rmse_sigma: f64,
+    /// The same in pm of the columns farther from the border than what stands outside the image reaches, if there
+    /// are any.
+    pub interior_pm: Option<f64>,
     /// Mean error along x and y \[px\].
     pub bias_px: [f64; 2],
     /// Harmonic mean of precision and recall, mean over samples.
@@ -97,6 +104,7 @@ struct Sums {
     px2: f64,
     pm2: f64,
     sigma2: f64,
+    interior: [f64; 2],
     bias: [f64; 2],
     f1: f64,
     samples: usize,
@@ -109,13 +117,18 @@ struct Sums {
 type Methods = Vec<(&'static str, Sums)>;
 
 impl Sums {
-    /// Counts a column that is off by `square` px², in a sample whose columns are of width `sigma`.
-    fn count(&mut self, square: f64, sample: &Sample, sigma: f64) {
+    /// Counts a `column` that is off by `square` px², in a sample whose columns are of width `sigma`.
+    fn count(&mut self, square: f64, column: &TruthColumn, sample: &Sample, sigma: f64) {
         let pm = 100.0 * sample.grid.pixel_x_angstrom;
         self.px2 += square;
         self.pm2 += square * pm * pm;
         self.sigma2 += square / (sigma * sigma);
         self.matched += 1;
+        let (right, bottom) = (sample.grid.width as f64 - 1.0, sample.grid.height as f64 - 1.0);
+        if column.x.min(column.y).min(right - column.x).min(bottom - column.y) > INTERIOR * sigma {
+            self.interior[0] += square * pm * pm;
+            self.interior[1] += 1.0;
+        }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -127,6 +140,7 @@ impl Sums {
         self.matched += other.matched;
         self.coordinates += other.coordinates;
         for axis in 0..2 {
+            self.interior[axis] += other.interior[axis];
             self.bias[axis] += other.bias[axis];
             self.within[axis] += other.within[axis];
         }
@@ -142,6 +156,7 @@ impl Sums {
             rmse_px: (self.px2 / n).sqrt(),
             rmse_pm: (self.pm2 / n).sqrt(),
             rmse_sigma: (self.sigma2 / n).sqrt(),
+            interior_pm: (self.interior[1] > 0.0).then(|| (self.interior[0] / self.interior[1]).sqrt()),
             bias_px: self.bias.map(|sum| sum / n),
             f1: self.f1 / self.samples.max(1) as f64,
             matched: self.matched,
@@ -286,7 +301,7 @@ fn located(sample: &Sample, sigma: f64, found: &[Found]) -> Sums {
     for (of, truth) in pairs {
         let (found, truth) = (&found[of], &sample.columns[truth]);
         let off = [found.x - truth.x, found.y - truth.y];
-        sums.count(off[0].powi(2) + off[1].powi(2), sample, sigma);
+        sums.count(off[0].powi(2) + off[1].powi(2), truth, sample, sigma);
         for axis in 0..2 {
             sums.bias[axis] += off[axis];
             if let Some(std) = found.std_px {
