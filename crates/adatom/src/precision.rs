@@ -11,7 +11,6 @@ use adatom_formats::PixelSize;
 use adatom_network::Task;
 use ndarray::Array2;
 use serde::Serialize;
-use std::borrow::Cow;
 
 /// Picometres an ångström.
 const PM: f64 = 100.0;
@@ -72,14 +71,9 @@ pub struct AxisPrecision {
     pub frames_for_1_pm: f64,
 }
 
-/// Every second row of an image, the others interpolated, and what the network makes of it.
-struct Half {
-    restored: Restored,
-    image: Array2<f32>,
-}
-
-/// Measures the spacings of an image's lattice with every localiser (the paper's only where its columns have the lattice); the parts of noise and disorder from
-/// columns located in the even and in the odd rows alone, the other rows interpolated.
+/// Measures the spacings of an image's lattice with every localiser, the paper's only where its columns have the
+/// lattice; the parts of noise and disorder from columns located in the even and in the odd rows alone, the other
+/// rows interpolated.
 ///
 /// # Errors
 /// When the image can't be located, or has no lattice, or [`Error::Stopped`].
@@ -90,15 +84,13 @@ pub fn precision(
     settings: &LocateSettings,
     watch: &mut dyn Watch,
 ) -> Result<Precision, Error> {
-    let restore = |image: Array2<f32>, watch: &dyn Watch| {
-        let restored = Restored::new(&image, Some(pixel_size), model, settings, &mut Aside(watch))?;
-        Ok::<_, Error>(Half { restored, image })
+    let restore = |image: &Array2<f32>, watch: &dyn Watch| {
+        Restored::new(image, Some(pixel_size), model, settings, &mut Aside(watch))
     };
-    let whole = Restored::new(image, Some(pixel_size), model, settings, &mut Aside(watch))?;
+    let whole = restore(image, watch)?;
     watch.progress(0.3);
     // The columns that the border doesn't cut, before any fit.
     let in_map = |restored: &Restored, image: &Array2<f32>, method: Localiser| {
-        let method = if method == Localiser::Otsu { method } else { Localiser::Centroid };
         let settings = LocateSettings { method, ..*settings };
         let mut columns =
             restored.locate(image, Some(pixel_size), model, &settings, &mut crate::watch::Unwatched).columns;
@@ -110,8 +102,18 @@ pub fn precision(
     let lattice = lattice(&in_angstrom(&located, pixel_size), &brightness)?;
     let axes = lattice.axes(SHAPE);
     let (even, odd) = split_rows(image, RowFilling::default())?;
-    let halves = [restore(even, watch)?, restore(odd, watch)?];
+    let halves = [(restore(&even, watch)?, even), (restore(&odd, watch)?, odd)];
     watch.progress(0.7);
+    let in_halves =
+        |method: Localiser| halves.each_ref().map(|(restored, image)| in_map(restored, image, method));
+    let centroids = (located, in_halves(Localiser::Centroid));
+    let otsu = (in_map(&whole, image, Localiser::Otsu), in_halves(Localiser::Otsu));
+    // Otsu's columns are not the others', and may have no lattice.
+    let otsu_lattice = find_lattice(
+        &in_angstrom(&otsu.0, pixel_size),
+        None,
+        &LatticeSettings { guess: Some((lattice.a, lattice.b)), ..LatticeSettings::default() },
+    );
     let denoised = whole.maps.get(&Task::NoNoise);
     let cases = [
         (Localiser::Otsu, "raw"),
@@ -132,39 +134,32 @@ pub fn precision(
             (_, Some(map)) => map,
             (_, None) => continue,
         };
-        let mut columns = in_map(&whole, image, method);
-        let places = in_angstrom(&columns, pixel_size);
-        // Otsu's columns are not the others'.
-        let own = match method {
-            Localiser::Otsu => {
-                let guess = Some((lattice.a, lattice.b));
-                let found =
-                    find_lattice(&places, None, &LatticeSettings { guess, ..LatticeSettings::default() });
-                let Ok(found) = found else { continue };
-                Cow::Owned(found)
-            }
-            _ => Cow::Borrowed(&lattice),
+        let ((columns, in_halves), own) = match (method, &otsu_lattice) {
+            (Localiser::Otsu, Ok(own)) => (&otsu, own),
+            (Localiser::Otsu, Err(_)) => continue,
+            _ => (&centroids, &lattice),
         };
-        refine(looked_at, Some(pixel_size), &mut columns, &settings);
-        let fitted = in_angstrom(&columns, pixel_size);
+        let places = in_angstrom(columns, pixel_size);
+        let mut fitted = columns.clone();
+        refine(looked_at, Some(pixel_size), &mut fitted, &settings);
+        let fitted = in_angstrom(&fitted, pixel_size);
         // A denoised half was never seen by the network.
-        let halves = if seen == "raw" { &halves[..] } else { &[] };
+        let in_halves = if seen == "raw" { &in_halves[..] } else { &[] };
         let nearest = adatom_locate::median_nearest_distance(&places).unwrap_or(1.0);
-        let half = |Half { restored, image }: &Half| {
-            let mut columns = in_map(restored, image, method);
+        let half = |(columns, (_, image)): (&Vec<LocatedColumn>, &(Restored, Array2<f32>))| {
+            let mut columns = columns.clone();
             refine(image, Some(pixel_size), &mut columns, &settings);
             match_columns(&places, &in_angstrom(&columns, pixel_size), SAME * nearest)
         };
-        let split: Vec<_> = halves.iter().map(half).collect();
+        let split: Vec<_> = in_halves.iter().zip(&halves).map(half).collect();
         for (axis, step) in ["a", "b"].into_iter().zip(axes) {
-            let found = spacings(&fitted, &own, None, step, &SpacingSettings::default());
-            // A map that Otsu's threshold cuts into few pieces tells no spacings.
-            if found.is_err() && method == Localiser::Otsu {
-                continue;
-            }
-            let found = found?;
+            let found = match spacings(&fitted, own, None, step, &SpacingSettings::default()) {
+                // A map that Otsu's threshold cuts into few pieces tells no spacings.
+                Err(_) if method == Localiser::Otsu => continue,
+                found => found?,
+            };
             let parts = match &split[..] {
-                [even, odd] => separate(even, odd, &own, None, step, &Bootstrap::default()).ok(),
+                [even, odd] => separate(even, odd, own, None, step, &Bootstrap::default()).ok(),
                 _ => None,
             };
             results.push(row(method.name(), seen, axis, &found, parts.as_ref()));

@@ -211,9 +211,9 @@ fn run<S: Learner>(
             format!("{trained_on} by the mean squared error of the masks and the chi-square of the images")
         }
     };
-    let trained_on = match (&request.initial, history(folder, request.resume)) {
-        (Some(initial), _) => format!("{trained_on}; before that {}", initial.history),
-        (None, Some(before)) => format!("{trained_on}; before that {before}"),
+    let trained_on = match (&request.initial, kept_history::<S>(folder).filter(|_| request.resume)) {
+        (_, Some(kept)) => kept,
+        (Some(initial), None) => format!("{trained_on}; before that {}", initial.history),
         (None, None) => trained_on,
     };
     let mut keeper = Keeper {
@@ -232,12 +232,10 @@ fn run<S: Learner>(
     Ok((outcome, trainer))
 }
 
-/// What a training that is gone on with had been through when it began, from its card.
-fn history(folder: &Path, resumed: bool) -> Option<String> {
-    let card = std::fs::read_to_string(folder.join(CARD)).ok().filter(|_| resumed)?;
-    let card: serde_json::Value = serde_json::from_str(&card).ok()?;
-    let (_, before) = card["trained_on"].as_str()?.split_once("; before that ")?;
-    Some(before.to_owned())
+/// What the card in a training's folder says that it was trained on.
+fn kept_history<S: Shape>(folder: &Path) -> Option<String> {
+    let card = std::fs::read_to_string(folder.join(CARD)).ok()?;
+    Some(serde_json::from_str::<ModelCard<S>>(&card).ok()?.trained_on)
 }
 
 /// Keeps what a training leaves behind.

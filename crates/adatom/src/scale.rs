@@ -160,9 +160,10 @@ pub(crate) fn choose(
     };
     if let Some(spacing) = measured.filter(|spacing| spacing.lattice) {
         let side = TRIAL_PX.0 * spacing.pixels / WORKING_SPACING_PX;
-        let found = trials.surest(&by_spacing(spacing), side, true, limited)?;
+        let candidates = by_spacing(spacing);
+        let found = trials.surest(&candidates, side, true, limited)?;
         if found.worth > NONSENSE && found.columns.len() >= ENOUGH_COLUMNS {
-            let corrected = found.factor != by_spacing(spacing)[0];
+            let corrected = found.factor != candidates[0];
             return Ok(ScaleChoice { factor: found.factor, measured, corrected });
         }
     }
@@ -211,7 +212,8 @@ struct Trial {
 
 impl Trials<'_> {
     /// The trial that is worth most of those at `candidates`, and at one at which the columns are about as far apart as
-    /// the network likes them. Where there is no `lattice` doubt counts against all. `side` is that of the part that is looked at \[px of the image\].
+    /// the network likes them. Where there is no `lattice` doubt counts against all. `side` is that of the part that is
+    /// looked at \[px of the image\].
     fn surest(
         &self,
         candidates: &[f64],

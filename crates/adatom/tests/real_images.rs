@@ -34,11 +34,10 @@ fn positions(columns: &[LocatedColumn]) -> Vec<(f64, f64)> {
 }
 
 /// `seen` is what a person counts inside the margin, checked on the overlay.
-/// One column of the first and of the last image lies on the margin and may count or not, and a dim one near the border of
-/// the first has a score just below the threshold.
+/// One column of the first and of the last image lies on the margin and may count or not.
 fn assert_count(name: &str, found: usize, seen: usize) {
     println!("{name}: {found} columns inside, {seen} seen by eye");
-    assert!(found.abs_diff(seen) <= 2, "{name}: {found} columns inside, {seen} seen by eye");
+    assert!(found.abs_diff(seen) <= 1, "{name}: {found} columns inside, {seen} seen by eye");
 }
 
 /// Bright Dy and dim Sc/O columns alternate: as many of the one as of the other.
@@ -46,7 +45,9 @@ fn assert_count(name: &str, found: usize, seen: usize) {
 #[ignore = "needs images that are not part of the project"]
 fn dyscandate_bright_and_dim_columns_are_found() {
     let Some(inner) = columns_inside("10_dso_8nm_none_none.png") else { return };
-    assert_count("DyScO3", inner.len(), 819);
+    // A dim one, 18 px from the border, has a score just below the threshold.
+    let known = 1;
+    assert_count("DyScO3", inner.len() + known, 819);
     let mut intensities: Vec<f64> = inner.iter().map(|c| c.intensity).collect();
     intensities.sort_by(f64::total_cmp);
     let middle = 0.5 * (intensities[intensities.len() / 10] + intensities[intensities.len() * 9 / 10]);

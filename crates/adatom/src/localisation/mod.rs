@@ -104,7 +104,8 @@ struct Sums {
     px2: f64,
     pm2: f64,
     sigma2: f64,
-    interior: [f64; 2],
+    interior_pm2: f64,
+    interior: usize,
     bias: [f64; 2],
     f1: f64,
     samples: usize,
@@ -126,8 +127,8 @@ impl Sums {
         self.matched += 1;
         let (right, bottom) = (sample.grid.width as f64 - 1.0, sample.grid.height as f64 - 1.0);
         if column.x.min(column.y).min(right - column.x).min(bottom - column.y) > INTERIOR * sigma {
-            self.interior[0] += square * pm * pm;
-            self.interior[1] += 1.0;
+            self.interior_pm2 += square * pm * pm;
+            self.interior += 1;
         }
     }
 
@@ -139,8 +140,9 @@ impl Sums {
         self.samples += other.samples;
         self.matched += other.matched;
         self.coordinates += other.coordinates;
+        self.interior_pm2 += other.interior_pm2;
+        self.interior += other.interior;
         for axis in 0..2 {
-            self.interior[axis] += other.interior[axis];
             self.bias[axis] += other.bias[axis];
             self.within[axis] += other.within[axis];
         }
@@ -156,7 +158,7 @@ impl Sums {
             rmse_px: (self.px2 / n).sqrt(),
             rmse_pm: (self.pm2 / n).sqrt(),
             rmse_sigma: (self.sigma2 / n).sqrt(),
-            interior_pm: (self.interior[1] > 0.0).then(|| (self.interior[0] / self.interior[1]).sqrt()),
+            interior_pm: (self.interior > 0).then(|| (self.interior_pm2 / self.interior as f64).sqrt()),
             bias_px: self.bias.map(|sum| sum / n),
             f1: self.f1 / self.samples.max(1) as f64,
             matched: self.matched,
