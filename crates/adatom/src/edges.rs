@@ -27,17 +27,34 @@ const REACH: f64 = 5.0;
 /// Chance of a false column in an area the size of one, of the filter that recall is compared with.
 const FALSE_ALARMS: f64 = 1e-3;
 
+/// What a figure of the paper is measured on.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct FigureSettings {
+    /// PSNR of the shot noise alone \[dB\].
+    pub psnr_db: f64,
+    /// Samples of every kind.
+    pub count: u64,
+    /// Their seed.
+    pub seed: u64,
+    /// Score below which a column isn't reported.
+    pub threshold: f64,
+}
+
+impl FigureSettings {
+    /// How a localiser finds the columns.
+    pub(crate) fn by(&self, method: Localiser) -> LocateSettings {
+        LocateSettings { method, threshold: self.threshold, ..LocateSettings::default() }
+    }
+}
+
 /// How well surface columns are found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Edges {
     /// SHA-256 of the weights.
     pub weights_sha256: String,
-    /// PSNR of the shot noise \[dB\].
-    pub psnr_db: f64,
-    /// Samples of each structure and shape.
-    pub count: u64,
-    /// The seed.
-    pub seed: u64,
+    /// What was measured.
+    #[serde(flatten)]
+    pub settings: FigureSettings,
     /// By structure, `all` last, and localiser.
     pub groups: Vec<EdgeGroup>,
 }
@@ -95,26 +112,23 @@ struct Sums {
 /// # Errors
 /// When a sample can't be made or the network can't be run.
 pub fn edges(
-    psnr_db: f64,
-    count: u64,
-    seed: u64,
+    settings: &FigureSettings,
     model: &LoadedModel,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Edges, Error> {
     let mut groups = Vec::new();
     let mut all = [Sums::default(), Sums::default()];
-    let steps = (STRUCTURES.len() as u64 * 2 * count) as f64;
+    let steps = (STRUCTURES.len() as u64 * 2 * settings.count) as f64;
     let mut done = 0.0;
     for (material, zone) in STRUCTURES {
         let mut sums = [Sums::default(), Sums::default()];
         for form in [Form::Particle, Form::Cluster] {
-            let generator = Generator::new(recipe(material, zone, form)?, seed)?;
-            for index in 0..count {
-                let sample = generator.sample_at(index, psnr_db)?;
+            let generator = Generator::new(recipe(material, zone, form)?, settings.seed)?;
+            for index in 0..settings.count {
+                let sample = generator.sample_at(index, settings.psnr_db)?;
                 let ideal = ideal(&sample, &generator)?;
                 for (method, sums) in METHODS.iter().zip(&mut sums) {
-                    let settings = LocateSettings { method: *method, ..LocateSettings::default() };
-                    let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
+                    let located = locate(&sample.image, None, model, &settings.by(*method), &mut |_| {})?;
                     let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
                     sums.count(&sample, &found, &ideal);
                 }
@@ -129,7 +143,7 @@ pub fn edges(
         }
     }
     groups.extend(METHODS.iter().zip(&all).map(|(method, sums)| sums.group("all", method.name())));
-    Ok(Edges { weights_sha256: model.sha256.clone(), psnr_db, count, seed, groups })
+    Ok(Edges { weights_sha256: model.sha256.clone(), settings: *settings, groups })
 }
 
 /// The paper's conditions, with a label on every column however thin.

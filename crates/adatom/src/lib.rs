@@ -63,7 +63,7 @@ pub use compare::{Compared, compare};
 pub use conditions::{Conditions, measure_conditions};
 pub use describe::describe;
 pub use detect::{detect, evaluate_detector};
-pub use edges::{EdgeGroup, EdgeThickness, Edges, edges};
+pub use edges::{EdgeGroup, EdgeThickness, Edges, FigureSettings, edges};
 pub use error::Error;
 pub use evaluate::{Evaluation, Group, Reliability, SampleResult, evaluate};
 pub use figure::Figure;

@@ -17,6 +17,8 @@ const SPACINGS: (f64, f64) = (2.0, 200.0);
 /// Parts of the scale by the spacing that are tried too: smaller ones average noise away and let
 /// the network see more of the lattice at a time.
 const SMALLER: [f64; 2] = [0.7, 0.5];
+/// A lattice is tried magnified by this, too: columns may be much closer than its vectors are long.
+const MAGNIFIED: f64 = 1.36;
 /// Where there is no lattice, this multiple is tried as well: the spacing of a few columns may be that
 /// of the background.
 const LARGER: f64 = 1.5;
@@ -238,14 +240,23 @@ impl Trials<'_> {
                 best = other;
             }
         }
+        // No lattice's vector stands for these scales. In noise all may be in doubt: few columns are no better for that.
+        best.worth = worth(&best.columns, best.factor, true);
+        let better = |new: &Trial, old: &Trial| new.worth > 0.0 && better(new, old);
+        if lattice {
+            let other = trial(limited(MAGNIFIED * candidates[0]), true)?;
+            if better(&other, &best) {
+                best = other;
+            }
+        }
         if let Some(nearest) = nearest(&best.columns)
             && best.columns.len() >= ENOUGH_COLUMNS
             && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
         {
-            // No lattice's vector stands for this scale.
-            let strictly = Trial { worth: worth(&best.columns, best.factor, true), ..best };
-            let other = trial(limited(strictly.factor * NEAREST_PX.2 / nearest), true)?;
-            best = if better(&other, &strictly) { other } else { strictly };
+            let other = trial(limited(best.factor * NEAREST_PX.2 / nearest), true)?;
+            if better(&other, &best) {
+                best = other;
+            }
         }
         Ok(best)
     }

@@ -3,7 +3,7 @@
 
 use crate::evaluate::{required, score_positions};
 use crate::locate::half_height_radius;
-use crate::{Error, LoadedModel, Localiser, LocateSettings, locate};
+use crate::{Error, FigureSettings, LoadedModel, Localiser, locate};
 use adatom_library::{Draw, Form, Generator, Recipe, Sample};
 use adatom_locate::nearest_distances;
 use serde::Serialize;
@@ -27,12 +27,9 @@ const WINDOW_PX: usize = 40;
 pub struct Spinel {
     /// SHA-256 of the weights.
     pub weights_sha256: String,
-    /// PSNR of the shot noise \[dB\].
-    pub psnr_db: f64,
-    /// Samples of each zone axis and source size.
-    pub count: u64,
-    /// The seed.
-    pub seed: u64,
+    /// What was measured.
+    #[serde(flatten)]
+    pub settings: FigureSettings,
     /// By zone axis, localiser and separation.
     pub rows: Vec<SpinelRow>,
 }
@@ -71,25 +68,22 @@ struct Sums {
 /// # Errors
 /// When a sample can't be made or the network can't be run.
 pub fn spinel(
-    psnr_db: f64,
-    count: u64,
-    seed: u64,
+    settings: &FigureSettings,
     model: &LoadedModel,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Spinel, Error> {
     let mut rows = Vec::new();
-    let steps = (ZONES.len() * SOURCES_ANGSTROM.len()) as f64 * count as f64;
+    let steps = (ZONES.len() * SOURCES_ANGSTROM.len()) as f64 * settings.count as f64;
     let mut done = 0.0;
     for zone in ZONES {
         let mut sums = [[Sums::default(); RATIOS.len()]; METHODS.len()];
         for source in SOURCES_ANGSTROM {
-            let generator = Generator::new(recipe(zone, source)?, seed)?;
-            for index in 0..count {
-                let sample = generator.sample_at(index, psnr_db)?;
+            let generator = Generator::new(recipe(zone, source)?, settings.seed)?;
+            for index in 0..settings.count {
+                let sample = generator.sample_at(index, settings.psnr_db)?;
                 let resolution = resolution_px(&sample, &generator)?;
                 for (method, sums) in METHODS.iter().zip(&mut sums) {
-                    let settings = LocateSettings { method: *method, ..LocateSettings::default() };
-                    let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
+                    let located = locate(&sample.image, None, model, &settings.by(*method), &mut |_| {})?;
                     let found: Vec<(f64, f64)> = located.columns.iter().map(|c| (c.x, c.y)).collect();
                     add(sums, &sample, &found, resolution);
                 }
@@ -99,7 +93,7 @@ pub fn spinel(
         }
         rows.extend(METHODS.iter().zip(&sums).flat_map(|(method, sums)| rows_of(zone, *method, sums)));
     }
-    Ok(Spinel { weights_sha256: model.sha256.clone(), psnr_db, count, seed, rows })
+    Ok(Spinel { weights_sha256: model.sha256.clone(), settings: *settings, rows })
 }
 
 /// The rows of one localiser on one zone axis; ranges without columns are left out.

@@ -342,6 +342,9 @@ pub struct BenchFigure {
     /// Number of samples of every kind
     #[arg(long, default_value_t = 12)]
     pub count: u64,
+    /// Score, 0 to 1, below which a column is not reported
+    #[arg(long, default_value_t = adatom::LocateSettings::default().threshold)]
+    pub threshold: f64,
     #[command(flatten)]
     pub run: BenchRun,
 }

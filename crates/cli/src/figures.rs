@@ -1,17 +1,16 @@
 //! The paper's figures as tables.
 
 use crate::arguments::BenchFigure;
-use crate::commands::{Bar, Done, open_model, say};
+use crate::commands::{Bar, Done, Failure, open_model, say};
 use crate::measure::{check_samples, write_table};
-use adatom::{Edges, Spinel};
+use adatom::{Edges, FigureSettings, Spinel};
 use std::fmt::Display;
 
 pub fn edges(options: &BenchFigure) -> Done {
-    check_samples(options.count, &[options.psnr])?;
+    let settings = settings(options)?;
     let model = open_model(&options.run.network)?;
     let mut bar = Bar::new("locating");
-    let (psnr, count, seed) = (options.psnr, options.count, options.run.seed);
-    let found = adatom::edges(psnr, count, seed, &model, &mut |part| bar.show(part))?;
+    let found = adatom::edges(&settings, &model, &mut |part| bar.show(part))?;
     bar.clear();
     if write_table(&options.run, serde_json::to_value(&found), &edges_csv(&found))? {
         return Ok(());
@@ -54,11 +53,10 @@ pub fn edges(options: &BenchFigure) -> Done {
 }
 
 pub fn spinel(options: &BenchFigure) -> Done {
-    check_samples(options.count, &[options.psnr])?;
+    let settings = settings(options)?;
     let model = open_model(&options.run.network)?;
     let mut bar = Bar::new("locating");
-    let (psnr, count, seed) = (options.psnr, options.count, options.run.seed);
-    let found = adatom::spinel(psnr, count, seed, &model, &mut |part| bar.show(part))?;
+    let found = adatom::spinel(&settings, &model, &mut |part| bar.show(part))?;
     bar.clear();
     if write_table(&options.run, serde_json::to_value(&found), &spinel_csv(&found))? {
         return Ok(());
@@ -80,6 +78,12 @@ pub fn spinel(options: &BenchFigure) -> Done {
         ));
     }
     Ok(())
+}
+
+fn settings(options: &BenchFigure) -> Result<FigureSettings, Failure> {
+    check_samples(options.count, &[options.psnr])?;
+    let &BenchFigure { psnr: psnr_db, count, threshold, .. } = options;
+    Ok(FigureSettings { psnr_db, count, seed: options.run.seed, threshold })
 }
 
 /// A range whose end may be open.

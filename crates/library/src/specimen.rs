@@ -52,7 +52,7 @@ pub(crate) enum Source {
         cell: Box<ProjectedCell>,
     },
     Sheets(Vec<AmorphousSheet>),
-    /// With unlabelled oxygen between the columns of some.
+    /// With unlabelled oxygen between the columns of some, but not in clusters.
     RandomLattice {
         oxides: bool,
     },
@@ -254,7 +254,8 @@ pub(crate) fn prepare(
             (Source::Sheets(sheets), [Element::CARBON].into_iter().collect(), 1.42)
         }
         Material::RandomLattice => {
-            let oxides = omitted.contains(&Element::OXYGEN);
+            // A thick column of oxygen is as bright as a metal's last atoms at the edge of a cluster.
+            let oxides = omitted.contains(&Element::OXYGEN) && structure.form != Form::Cluster;
             (Source::RandomLattice { oxides }, motif::elements().collect(), 0.0)
         }
         Material::Crystal(crystal) => {

@@ -23,7 +23,9 @@ const OUTSIDE: (f64, f64) = (0.8, 0.7);
 pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Silent> {
     let sigma = fitting.context.typical;
     let left = fitting.left();
-    let (filtered, square) = matched(&left, sigma);
+    let filter = Filter::new(sigma);
+    let filtered = filter.heights(&left);
+    let displaced = filter.displaced(fitting);
     let mut heights: Vec<f64> =
         (0..fitting.inside).filter(|i| fitting.is_used(*i)).map(|i| fitting.columns[i].height).collect();
     let Some(median) = median(&mut heights) else { return Vec::new() };
@@ -33,7 +35,7 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Silent> {
         .indexed_iter()
         .filter(|((row, column), value)| {
             let local = fitting.context.noise.variance(f64::from(fitting.context.image[(*row, *column)]));
-            let noise = (local / square).sqrt();
+            let noise = (local / filter.square + f64::from(displaced[(*row, *column)])).sqrt();
             f64::from(**value) > (SURE * noise).max(LEAST_HEIGHT * median)
         })
         .filter(|((row, column), value)| {
@@ -77,30 +79,69 @@ pub(super) fn find(fitting: &Fitting<'_>) -> Vec<Silent> {
         .collect()
 }
 
-/// The height of a Gaussian column that fits best at every pixel, and the sum of its squares.
-fn matched(image: &Array2<f32>, sigma: f64) -> (Array2<f32>, f64) {
-    let reach = (3.0 * sigma).ceil() as isize;
-    let kernel: Vec<f32> =
-        (-reach..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp() as f32).collect();
-    let square: f64 = kernel.iter().map(|k| f64::from(k * k)).sum::<f64>().powi(2);
-    // Down the columns, then along the rows; nothing lies outside.
-    let mut down = Array2::<f32>::zeros(image.dim());
-    down.outer_iter_mut().enumerate().par_bridge().for_each(|(row, mut to)| {
+/// A Gaussian column, to be found wherever it is.
+struct Filter {
+    kernel: Vec<f32>,
+    /// The sum of the column's squares.
+    square: f64,
+}
+
+impl Filter {
+    fn new(sigma: f64) -> Self {
+        let reach = (3.0 * sigma).ceil() as isize;
+        let kernel: Vec<f32> =
+            (-reach..=reach).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp() as f32).collect();
+        let square = kernel.iter().map(|k| f64::from(k * k)).sum::<f64>().powi(2);
+        Self { kernel, square }
+    }
+
+    /// The height of the column that fits best at every pixel.
+    fn heights(&self, image: &Array2<f32>) -> Array2<f32> {
+        let mut heights = along(&down(image, &self.kernel), &self.kernel);
+        heights.mapv_inplace(|v| v / self.square as f32);
+        heights
+    }
+
+    /// The variance of that height by the rows' displacements: pixels of a row are off together.
+    fn displaced(&self, fitting: &Fitting<'_>) -> Array2<f32> {
+        let jitter = fitting.context.noise.jitter_px;
+        let mut variance = Array2::zeros(fitting.residual.dim());
+        if jitter.iter().all(|j| *j <= 0.0) {
+            return variance;
+        }
+        let squares: Vec<f32> = self.kernel.iter().map(|k| k * k).collect();
+        for (slopes, jitter) in fitting.maps().slopes.iter().zip(jitter) {
+            let row = along(slopes, &self.kernel).mapv(|v| v * v);
+            variance.scaled_add((jitter / self.square).powi(2) as f32, &down(&row, &squares));
+        }
+        variance
+    }
+}
+
+/// An image filtered down its columns; nothing lies outside.
+fn down(image: &Array2<f32>, kernel: &[f32]) -> Array2<f32> {
+    let reach = kernel.len() as isize / 2;
+    let mut result = Array2::<f32>::zeros(image.dim());
+    result.outer_iter_mut().enumerate().par_bridge().for_each(|(row, mut to)| {
         for (weight, from) in kernel.iter().zip(row as isize - reach..) {
             if let Some(from) = usize::try_from(from).ok().filter(|from| *from < image.nrows()) {
                 to.scaled_add(*weight, &image.row(from));
             }
         }
     });
+    result
+}
+
+/// An image filtered along its rows; nothing lies outside.
+fn along(image: &Array2<f32>, kernel: &[f32]) -> Array2<f32> {
+    let reach = kernel.len() / 2;
     let mut result = Array2::<f32>::zeros(image.dim());
-    result.outer_iter_mut().zip(down.outer_iter()).par_bridge().for_each(|(mut to, from)| {
-        let mut padded = vec![0.0; image.ncols() + 2 * reach as usize];
-        let inside = padded[reach as usize..].iter_mut();
-        inside.zip(from).for_each(|(to, from)| *to = *from);
+    result.outer_iter_mut().zip(image.outer_iter()).par_bridge().for_each(|(mut to, from)| {
+        let mut padded = vec![0.0; image.ncols() + 2 * reach];
+        padded[reach..].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
         for (weight, from) in kernel.iter().zip(padded.windows(image.ncols().max(1))) {
             to.scaled_add(*weight, &aview1(from));
         }
     });
-    result.mapv_inplace(|v| v / square as f32);
-    (result, square)
+    result
 }

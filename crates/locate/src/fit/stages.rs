@@ -15,9 +15,11 @@ const WIDTH_SPREAD: f64 = 0.2;
 /// The same while it is learnt what columns have in common: none.
 const ONE_WIDTH: f64 = 5e-3;
 /// Rounds of learning what columns have in common, at most, and how many of them are followed by another look at
-/// what else is there.
+/// what else is there. What every column has beside it belongs to their profile: columns that nobody reported are
+/// sought once that is known.
 const LESSONS: usize = 10;
-const RENEWALS: usize = 2;
+const RENEWALS: usize = 3;
+const PROFILED: usize = 1;
 /// Windows are made anew, too, when columns turn out to be wider or narrower by this, as a logarithm.
 const WIDER: f64 = 0.04;
 /// Highest column, over what the image's values span.
@@ -117,7 +119,7 @@ impl Fitting<'_> {
             self.settle(3);
             let wider = (self.context.typical / self.width_of_windows).ln().abs();
             if lesson < RENEWALS || wider > WIDER {
-                self = self.renewed();
+                self = self.renewed(lesson >= PROFILED);
                 self.settle(3);
             } else if settled {
                 break;
@@ -141,8 +143,9 @@ impl Fitting<'_> {
     }
 
     /// The same columns in windows of the width that they turned out to have, together with those outside the image
-    /// that their places let expect now and with those that nobody reported but the residual shows.
-    fn renewed(self) -> Self {
+    /// that their places let expect now and, if they are to be `sought`, with those that nobody reported but the
+    /// residual shows.
+    fn renewed(self, sought: bool) -> Self {
         let typical = self.context.typical;
         let reported: Vec<Start> =
             self.starts[..self.inside].iter().map(|start| Start { sigma: typical, ..*start }).collect();
@@ -155,7 +158,9 @@ impl Fitting<'_> {
         let expected = silent.len();
         let hidden = self.silent.iter().zip(&self.columns[self.inside..]).filter(|(s, _)| s.like.is_empty());
         silent.extend(hidden.clone().map(|(silent, _)| silent.clone()));
-        silent.extend(hidden::find(&self));
+        if sought {
+            silent.extend(hidden::find(&self));
+        }
         let mut next = Self::new(self.context.clone(), &reported, silent, true);
         next.context.typical = typical;
         next.surface = self.surface.clone();
