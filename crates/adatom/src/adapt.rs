@@ -11,7 +11,7 @@ use adatom_imaging::BackgroundKind;
 use adatom_library::{
     BackgroundRecipe, DoseRecipe, Draw, Form, Generator, ImageRecipe, OpticsRecipe, Recipe, ScanRecipe,
 };
-use adatom_network::{DeviceChoice, Outcome, Schedule, TrainConfig};
+use adatom_network::{DeviceChoice, Loss, Outcome, Schedule, TrainConfig};
 use ndarray::Array2;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -156,6 +156,8 @@ pub fn adapt(
         network: request.model.weights().config().clone(),
         schedule: Schedule { peak_rate: RATE, warmup_steps: 20, total_steps: steps },
         average_decay: 0.99,
+        // As the shipped weights were trained.
+        loss: Loss::Mixed,
         seed: SEEDS[0],
         checkpoint_steps: steps.max(1),
         ..TrainConfig::default()
