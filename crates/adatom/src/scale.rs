@@ -212,10 +212,21 @@ struct Trial {
     columns: Vec<Found>,
 }
 
+impl Trial {
+    /// The other one if it is worth clearly more.
+    fn or(self, other: Self) -> Self {
+        let better = match self.columns.is_empty() {
+            true => other.worth > self.worth,
+            false => other.worth > self.worth + BETTER.0 * self.worth.abs() + BETTER.1,
+        };
+        if better { other } else { self }
+    }
+}
+
 impl Trials<'_> {
-    /// The trial that is worth most of those at `candidates`, and at one at which the columns are about as far apart as
-    /// the network likes them. Where there is no `lattice` doubt counts against all. `side` is that of the part that is
-    /// looked at \[px of the image\].
+    /// The trial that is worth most of those at `candidates`, of a `lattice` magnified, and at one at which the columns are
+    /// about as far apart as the network likes them. Where there is no `lattice` doubt counts against all, else against
+    /// the last two. `side` is that of the part that is looked at \[px of the image\].
     fn surest(
         &self,
         candidates: &[f64],
@@ -229,34 +240,25 @@ impl Trials<'_> {
             let columns = seen.find(self.model, &self.settings);
             Ok(Trial { factor, worth: worth(&columns, factor, strict), columns })
         };
-        let better = |new: &Trial, old: &Trial| match old.columns.is_empty() {
-            true => new.worth > old.worth,
-            false => new.worth > old.worth + BETTER.0 * old.worth.abs() + BETTER.1,
-        };
         let mut best = trial(candidates[0], !lattice)?;
         for factor in &candidates[1..] {
-            let other = trial(*factor, !lattice)?;
-            if better(&other, &best) {
-                best = other;
-            }
+            best = best.or(trial(*factor, !lattice)?);
         }
         // No lattice's vector stands for these scales. In noise all may be in doubt: few columns are no better for that.
         best.worth = worth(&best.columns, best.factor, true);
-        let better = |new: &Trial, old: &Trial| new.worth > 0.0 && better(new, old);
+        let or_at = |best: Trial, factor: f64| -> Result<Trial, Error> {
+            let other = trial(limited(factor), true)?;
+            Ok(if other.worth > 0.0 { best.or(other) } else { best })
+        };
         if lattice {
-            let other = trial(limited(MAGNIFIED * candidates[0]), true)?;
-            if better(&other, &best) {
-                best = other;
-            }
+            best = or_at(best, MAGNIFIED * candidates[0])?;
         }
         if let Some(nearest) = nearest(&best.columns)
             && best.columns.len() >= ENOUGH_COLUMNS
             && !(NEAREST_PX.0..=NEAREST_PX.1).contains(&nearest)
         {
-            let other = trial(limited(best.factor * NEAREST_PX.2 / nearest), true)?;
-            if better(&other, &best) {
-                best = other;
-            }
+            let factor = best.factor * NEAREST_PX.2 / nearest;
+            best = or_at(best, factor)?;
         }
         Ok(best)
     }
