@@ -1,7 +1,9 @@
 //! How far a fit is wrong for want of knowledge rather than of light: what stands outside the image, and what all columns
 //! have in common. Measured on the image itself: it is cut, what is left is fitted again, and columns that are near
-//! the new border, and those that aren't, are compared with where they were found in the whole.
+//! the new border, and those that aren't, are compared with where they were found in the whole. What isn't known is so
+//! much light at the wrong place, which moves a column the farther the lower it is.
 
+use super::gaussian::Gaussian;
 use super::stages::settled;
 use super::sweep::Fitting;
 use super::{FitSettings, Start};
@@ -15,7 +17,8 @@ const TELLING: usize = 6;
 /// Parts of the windows' radius by which a column's depth in the image decides its class.
 const NEAR: [f64; 2] = [0.5, 1.0];
 
-/// Variances \[px²\] of columns at the very border, near it and elsewhere: across the border and along it.
+/// Variances of columns at the very border, near it and elsewhere: across the border and along it, of places times
+/// heights.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Doubt {
     classes: [[f64; 2]; 3],
@@ -72,8 +75,8 @@ impl Doubt {
             let (whole, cut) = (&fit.columns[i], &again.columns[k]);
             let by = [cut.x + left as f64 - whole.x, cut.y + top as f64 - whole.y];
             let (class, first) = class(cut.x, cut.y, size, radius);
-            off[class][0].push(by[usize::from(!first)].abs());
-            off[class][1].push(by[usize::from(first)].abs());
+            off[class][0].push((whole.height * by[usize::from(!first)]).abs());
+            off[class][1].push((whole.height * by[usize::from(first)]).abs());
         }
         let mut classes = off.map(|axes| axes.map(variance));
         // Classes that too few tell of are as the next one inwards.
@@ -87,10 +90,10 @@ impl Doubt {
         Self { classes }
     }
 
-    /// The variances along x and y of a column.
-    pub(super) fn at(&self, x: f64, y: f64, size: (usize, usize), radius: f64) -> [f64; 2] {
-        let (class, first) = class(x, y, size, radius);
-        let [across, along] = self.classes[class];
+    /// The variances along x and y of a column \[px²\].
+    pub(super) fn at(&self, column: &Gaussian, size: (usize, usize), radius: f64) -> [f64; 2] {
+        let (class, first) = class(column.x, column.y, size, radius);
+        let [across, along] = self.classes[class].map(|variance| variance / column.height.powi(2));
         if first { [across, along] } else { [along, across] }
     }
 }

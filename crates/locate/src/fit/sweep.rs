@@ -367,7 +367,7 @@ impl<'a> Fitting<'a> {
                 let used = reason.is_none();
                 let alone = if used { covariance::of(&self, index, &maps.slopes, jitter) } else { None };
                 let of_rows = posterior.as_ref().map_or([0.0; 3], |p| p.covariance(index));
-                let [x, y] = doubt.at(column.x, column.y, self.context.image.dim(), self.radius());
+                let [x, y] = doubt.at(column, self.context.image.dim(), self.radius());
                 let covariance =
                     alone.map(|c| [c[0] + of_rows[0] + x, c[1] + of_rows[1], c[2] + of_rows[2] + y]);
                 let reason = reason.or(if covariance.is_none() { Some(Reason::Undetermined) } else { None });
