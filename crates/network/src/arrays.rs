@@ -12,12 +12,14 @@ const EPSILON: f64 = 1e-5;
 pub struct Arrays {
     vectors: BTreeMap<String, Tensor<1>>,
     kernels: BTreeMap<String, Tensor<4>>,
+    /// Statistics that batch norms are told, without gradients; where there are none they take those of the batch.
+    fixed: BTreeMap<String, Tensor<1>>,
 }
 
 impl Arrays {
     /// For inference: batch norms folded into the convolutions.
     pub(crate) fn for_inference<S: Shape>(weights: &Weights<S>, device: &Device) -> Self {
-        let mut arrays = Self { vectors: BTreeMap::new(), kernels: BTreeMap::new() };
+        let mut arrays = Self::empty();
         for (name, parameter) in folded(weights) {
             if parameter.shape.len() == 4 {
                 arrays.kernels.insert(name, tensor4(&parameter, device));
@@ -28,11 +30,18 @@ impl Arrays {
         arrays
     }
 
-    /// For training: every learnt array is a leaf that gathers gradients.
-    pub(crate) fn for_training<S: Shape>(weights: &Weights<S>, device: &Device) -> Self {
-        let mut arrays = Self { vectors: BTreeMap::new(), kernels: BTreeMap::new() };
-        for (name, parameter) in weights.parameters().iter().filter(|(_, p)| p.learnt) {
-            if parameter.shape.len() == 4 {
+    fn empty() -> Self {
+        Self { vectors: BTreeMap::new(), kernels: BTreeMap::new(), fixed: BTreeMap::new() }
+    }
+
+    /// For training: every learnt array is a leaf that gathers gradients. Batch norms use the statistics of the weights
+    /// if these are `fixed`, else those of the batch.
+    pub(crate) fn for_training<S: Shape>(weights: &Weights<S>, fixed: bool, device: &Device) -> Self {
+        let mut arrays = Self::empty();
+        for (name, parameter) in weights.parameters().iter().filter(|(_, p)| p.learnt || fixed) {
+            if !parameter.learnt {
+                arrays.fixed.insert(name.clone(), vector(parameter, device));
+            } else if parameter.shape.len() == 4 {
                 arrays.kernels.insert(name.clone(), tensor4(parameter, device).require_grad());
             } else {
                 arrays.vectors.insert(name.clone(), vector(parameter, device).require_grad());
@@ -82,6 +91,13 @@ impl Arrays {
             None => {
                 let gamma = self.vectors[&format!("{name}.gamma")].clone();
                 let beta = self.vectors[&format!("{name}.beta")].clone();
+                let fixed = |part: &str| self.fixed.get(&format!("{name}.{part}")).cloned();
+                if let (Some(mean), Some(variance)) = (fixed("running_mean"), fixed("running_var")) {
+                    let scale = gamma / (variance + EPSILON).sqrt();
+                    let bias = beta - mean * scale.clone();
+                    let channels = scale.dims()[0];
+                    return conv2d_relu(x, second, kernel * scale.reshape([channels, 1, 1, 1]), bias);
+                }
                 let normalized = conv2d_norm_relu(x, second, kernel, gamma, beta, EPSILON);
                 statistics.push((name.to_owned(), normalized.mean, normalized.variance));
                 normalized.output

@@ -206,6 +206,10 @@ pub struct TrainConfig<S = NetworkConfig> {
     pub clip_norm: f64,
     /// Memory of the moving average of the weights, the one that is kept.
     pub average_decay: f64,
+    /// Whether batch norms keep the statistics that the weights come with instead of taking, and learning, those of
+    /// the batches: for going on with samples that are all alike, whose statistics the network was never trained with.
+    #[serde(default)]
+    pub fixed_statistics: bool,
     /// Seed of weights and samples.
     pub seed: u64,
     /// Steps between checkpoints.
@@ -224,6 +228,7 @@ impl<S: Default> Default for TrainConfig<S> {
             weight_decay: 1e-4,
             clip_norm: 1.0,
             average_decay: 0.998,
+            fixed_statistics: false,
             seed: 1,
             checkpoint_steps: 100,
             workers: 1,

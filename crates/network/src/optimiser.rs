@@ -52,7 +52,8 @@ impl Optimiser {
             }
         }
         let keep = 1.0 - renewal(step, config);
-        for ((_, kept), (_, now)) in average.parameters_mut().zip(weights.parameters()) {
+        let both = average.parameters_mut().zip(weights.parameters());
+        for ((_, kept), (_, now)) in both.filter(|(_, (_, now))| now.learnt || !config.fixed_statistics) {
             for (kept, now) in kept.values.iter_mut().zip(&now.values) {
                 *kept = keep * *kept + (1.0 - keep) * now;
             }

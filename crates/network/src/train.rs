@@ -133,7 +133,7 @@ impl<S: Learner> Trainer<S> {
     fn step(&mut self, samples: &[S::Sample], kept: u64) -> Result<StepReport, NetworkError> {
         let state = &mut self.state;
         let config = &state.config;
-        let leaves = Arrays::for_training(&state.weights, &self.device);
+        let leaves = Arrays::for_training(&state.weights, config.fixed_statistics, &self.device);
         let Losses { parts, arrays, statistics } =
             S::losses(config, state.step, leaves, samples, &self.device)?;
         let task_losses = numbers(parts.clone().inner())?;

@@ -24,7 +24,7 @@ impl Unet {
 
     /// For training: every learnt array is a leaf that gathers gradients.
     pub fn for_training(weights: &Weights, device: &Device) -> Self {
-        Self { config: weights.config().clone(), arrays: Arrays::for_training(weights, device) }
+        Self { config: weights.config().clone(), arrays: Arrays::for_training(weights, false, device) }
     }
 
     /// `[batch, 1, height, width]` to `[batch, tasks, height, width]`; sides must be multiples of

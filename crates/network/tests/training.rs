@@ -6,7 +6,7 @@ mod support;
 
 use adatom_network::{
     Checkpoint, DeviceChoice, Loss, NetworkConfig, NetworkError, Observer, Outcome, Schedule, Source,
-    StepReport, Task, TrainConfig, Trainer, TrainingSample,
+    StepReport, Task, TrainConfig, Trainer, TrainingSample, validation_loss,
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use support::{on_every_device, on_the_gpu};
@@ -111,6 +111,33 @@ fn a_resumed_training_is_the_uninterrupted_one() {
         second.run(&source, &mut log).unwrap();
         assert_eq!(log.losses, through.losses);
         assert_eq!(second.state(), whole.state());
+    });
+}
+
+/// What is trained is then the network as it is used, to rounding, and it learns: with the batches' statistics the first
+/// loss is another one.
+#[test]
+fn fixed_statistics_stay_and_are_those_trained_with() {
+    on_every_device(|device| {
+        let source = Spots { broken_from: u64::MAX };
+        let mut first = Trainer::new(config(20), "s".into(), device).unwrap();
+        first.run(&source, &mut Log::default()).unwrap();
+        let weights = first.state().average().clone();
+        let samples = [0, 1].map(|index| source.sample(index).unwrap());
+        let used = validation_loss(&weights, &samples, device).unwrap();
+        let mut off = Vec::new();
+        for fixed in [true, false] {
+            let config = TrainConfig { fixed_statistics: fixed, ..config(20) };
+            let mut trainer = Trainer::from_weights(config, weights.clone(), "s".into(), device).unwrap();
+            let mut log = Log::default();
+            trainer.run(&source, &mut log).unwrap();
+            off.push((log.losses[0] / used - 1.0).abs());
+            let after = trainer.state().average();
+            let mut statistics = weights.parameters().iter().filter(|(_, p)| !p.learnt);
+            assert_eq!(statistics.all(|(name, p)| after.parameters()[name] == *p), fixed);
+            assert!(validation_loss(after, &samples, device).unwrap() < used);
+        }
+        assert!(off[0] < 1e-4 && off[1] > 1e-2, "{off:?}");
     });
 }
 
