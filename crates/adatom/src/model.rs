@@ -84,7 +84,7 @@ impl Model {
             Calibration::from_parts(card.calibration.weights.as_deref(), card.calibration.points.clone())
                 .ok_or_else(|| {
                     wrong(
-                    "model card: calibration: expected 7 weights, and pairs of numbers from 0 to 1 that rise"
+                    "model card: calibration: expected 1 to 9 weights, and pairs of numbers from 0 to 1 that rise"
                         .to_owned(),
                 )
                 })?;

@@ -245,7 +245,7 @@ mod tests {
                 background: f64::NAN,
                 radius_px: 2.0,
                 score: 0.9,
-                features: [0.0; 6],
+                features: Default::default(),
                 flags: vec![Flag::Border, Flag::Split],
                 fit: None,
                 unfitted: Some(adatom_locate::Reason::Moved),

@@ -36,7 +36,7 @@ fn a_calibrated_model_says_chances_and_can_be_used() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     let card: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("card.json")).unwrap()).unwrap();
-    assert_eq!(card["calibration"]["weights"].as_array().unwrap().len(), 7);
+    assert_eq!(card["calibration"]["weights"].as_array().unwrap().len(), 9);
     let done = adatom(&["evaluate", "--recipe", RECIPE, "--count", "2", "--model", path, "--json"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     let evaluation: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();

@@ -1,6 +1,4 @@
-use crate::neighbours::Neighbours;
-use crate::{Column, median, median_nearest_distance};
-use ndarray::Array2;
+use crate::features::{FEATURES, Features};
 
 /// Evidence is kept between these logits, and the chance at so many steps between them.
 const LOGITS: (f64, f64) = (-6.0, 10.0);
@@ -8,96 +6,10 @@ const BINS: usize = 40;
 /// Columns and false columns that every step is given beforehand, half and half, so that few
 /// observations claim no certainty.
 const PRIOR: f64 = 1.0;
-/// Neighbours that a column's peak is compared with.
-const NEIGHBOURS: usize = 6;
-/// Peaks of this height and lower are alike.
-const LOWEST: f64 = 0.02;
 /// Weights of the logistic regression: a constant and one a feature.
-const WEIGHTS: usize = 7;
-/// Chances that the circular mask gives are kept from this to one less it.
-const SUREST: f64 = 0.01;
-/// Radius within which the circular mask is averaged \[px\].
-const DISC: isize = 3;
-/// A column lies opposite a neighbour when it is this close to the place, as a part of the median
-/// distance.
-const OPPOSITE: f64 = 0.2;
+const WEIGHTS: usize = 1 + FEATURES;
 
-/// What the maps say of a column's being real:
-///
-/// 1. the logarithm of its peak's height;
-/// 2. the logarithm of that height over its neighbours' median;
-/// 3. the logit of the circular mask around its centre: a place that is uncertain lowers the peak,
-///    but not the mask, which is wide;
-/// 4. the distance to its nearest neighbour over the median of all, less one;
-/// 5. the part of its neighbours that have a column opposite, as in a lattice;
-/// 6. the mean logit of its neighbours' masks.
-pub type Features = [f64; WEIGHTS - 1];
-
-/// The features of every column; `mask` is the circular mask, if there is one.
-pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features> {
-    let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
-    let height = |i: usize| columns[i].height.max(LOWEST);
-    let logits: Vec<f64> = columns
-        .iter()
-        .map(|column| {
-            let chance = mask.map_or(column.height, |mask| mean_around(mask, column.x, column.y));
-            let chance = chance.clamp(SUREST, 1.0 - SUREST);
-            (chance / (1.0 - chance)).ln()
-        })
-        .collect();
-    let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
-    let Some(apart) = apart else {
-        return (0..columns.len()).map(|i| [height(i).ln(), 0.0, logits[i], 0.0, 0.0, logits[i]]).collect();
-    };
-    let cells = Neighbours::new(&positions, 2.0 * apart);
-    // Columns with their distances, all those within a cell's size of a place and some more.
-    let near = |place: (f64, f64)| -> Vec<(f64, usize)> {
-        let distance = |j: usize| (place.0 - positions[j].0).hypot(place.1 - positions[j].1);
-        cells.about(place).map(|j| (distance(j), j)).collect()
-    };
-    (0..columns.len())
-        .map(|i| {
-            let mut neighbours = near(positions[i]);
-            neighbours.retain(|n| n.1 != i);
-            neighbours.sort_by(|a, b| a.0.total_cmp(&b.0));
-            neighbours.truncate(NEIGHBOURS);
-            let nearest = neighbours.first().map_or(1.2, |n| (n.0 / apart).min(1.2));
-            let mut heights: Vec<f64> = neighbours.iter().map(|n| height(n.1)).collect();
-            let typical = median(&mut heights).unwrap_or(height(i));
-            let count = neighbours.len().max(1) as f64;
-            let opposite = |j: usize| {
-                let (x, y) = positions[i];
-                let place = (2.0 * x - positions[j].0, 2.0 * y - positions[j].1);
-                near(place).iter().any(|(distance, _)| *distance < OPPOSITE * apart)
-            };
-            let symmetric = neighbours.iter().filter(|n| opposite(n.1)).count() as f64 / count;
-            let surroundings = match neighbours.len() {
-                0 => logits[i],
-                _ => neighbours.iter().map(|n| logits[n.1]).sum::<f64>() / count,
-            };
-            [height(i).ln(), (height(i) / typical).ln(), logits[i], nearest - 1.0, symmetric, surroundings]
-        })
-        .collect()
-}
-
-/// Mean of a map within [`DISC`] of a place.
-fn mean_around(map: &Array2<f32>, x: f64, y: f64) -> f64 {
-    let (rows, columns) = map.dim();
-    let (mut sum, mut count) = (0.0, 0.0);
-    for dy in -DISC..=DISC {
-        for dx in -DISC..=DISC {
-            let (row, column) = (y.round() as isize + dy, x.round() as isize + dx);
-            let inside = row >= 0 && column >= 0 && row < rows as isize && column < columns as isize;
-            if inside && dx * dx + dy * dy <= DISC * DISC {
-                sum += f64::from(map[(row as usize, column as usize)]);
-                count += 1.0;
-            }
-        }
-    }
-    if count > 0.0 { sum / count } else { 0.0 }
-}
-
-/// The chance that a column is real, from its [`features`]: a logistic regression, and on top of
+/// The chance that a column is real, from its [`Features`]: a logistic regression, and on top of
 /// it straight lines between `[evidence, chance]` pairs that rise in both. Without weights the
 /// chance is the height.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -107,10 +19,19 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// A calibration that was kept; `None` unless there is a weight for each feature and one more,
-    /// all numbers are finite and all pairs lie in 0 to 1 and rise in both numbers.
+    /// A calibration that was kept; `None` unless it has a constant and a weight for each of the first features, all
+    /// numbers are finite and all pairs lie in 0 to 1 and rise in both numbers. Features that were added since weigh
+    /// nothing.
     pub fn from_parts(weights: Option<&[f64]>, points: Vec<[f64; 2]>) -> Option<Self> {
-        let weights: Option<[f64; WEIGHTS]> = weights.map(TryInto::try_into).transpose().ok()?;
+        let weights = match weights {
+            Some(kept) if (1..=WEIGHTS).contains(&kept.len()) => {
+                let mut weights = [0.0; WEIGHTS];
+                weights[..kept.len()].copy_from_slice(kept);
+                Some(weights)
+            }
+            Some(_) => return None,
+            None => None,
+        };
         let rise = points.windows(2).all(|pair| (0..2).all(|i| pair[0][i] < pair[1][i]));
         let within = points.iter().flatten().all(|v| (0.0..=1.0).contains(v));
         let finite = weights.iter().flatten().all(|w| w.is_finite());
@@ -275,52 +196,20 @@ mod tests {
         let verdicts: Vec<(Features, bool)> = (0..40_000_u32)
             .map(|i| {
                 let f = f64::from(i % 400) / 100.0 - 2.0;
-                ([-0.5, f, 2.0, 0.01 * f64::from(i % 7), 0.5, 0.0], draw(i) < chance(f))
+                ([-0.5, f, 2.0, 0.01 * f64::from(i % 7), 0.5, 0.0, 1.0, 1.0], draw(i) < chance(f))
             })
             .collect();
         let calibration = Calibration::fit(&verdicts);
         for f in [-1.0, 0.0, 0.7, 1.8] {
-            let found = calibration.chance(&[-0.5, f, 2.0, 0.03, 0.5, 0.0]);
+            let found = calibration.chance(&[-0.5, f, 2.0, 0.03, 0.5, 0.0, 1.0, 1.0]);
             assert!((found - chance(f)).abs() < 0.03, "{f}: {found} not {}", chance(f));
         }
         let kept = Calibration::from_parts(calibration.weights(), calibration.points().to_vec());
         assert_eq!(kept, Some(calibration));
         assert!(Calibration::from_parts(None, vec![[0.0, 0.0], [0.5, 0.0]]).is_none());
-    }
-
-    #[test]
-    fn without_observations_the_chance_is_the_height() {
-        let column = |x: f64, height: f64| Column { x, y: 0.0, height, flags: Vec::new() };
-        let columns = [column(0.0, 0.9), column(10.0, 0.8), column(14.0, 0.2)];
-        let features = features(&columns, None);
-        for (column, features) in columns.iter().zip(&features) {
-            assert!((Calibration::default().chance(features) - column.height).abs() < 1e-12);
-        }
-        // The last is lower than its neighbours.
-        assert!(features[2][1] < -1.0 && features[0][1] >= 0.0);
-        assert!(super::features(&columns[..1], None)[0][1] == 0.0);
-    }
-
-    /// All but the rim of a lattice have neighbours on opposite sides, columns at odd places don't.
-    #[test]
-    fn a_lattice_is_told_by_its_symmetry() {
-        let column = |x: f64, y: f64| Column { x, y, height: 1.0, flags: Vec::new() };
-        let lattice: Vec<Column> =
-            (0..49).map(|i| column(10.0 * f64::from(i % 7), 10.0 * f64::from(i / 7))).collect();
-        assert_eq!(features(&lattice, None)[24][4], 1.0);
-        let odd_number = |i: i32| 70.0 * (43_758.5 * (12.98 * f64::from(i)).sin()).rem_euclid(1.0);
-        let odd: Vec<Column> = (0..49).map(|i| column(odd_number(2 * i), odd_number(2 * i + 1))).collect();
-        let mean = features(&odd, None).iter().map(|f| f[4]).sum::<f64>() / 49.0;
-        assert!(mean < 0.3, "{mean}");
-    }
-
-    /// A mask of ones tells more than one of a tenth; beyond the border nothing counts.
-    #[test]
-    fn the_mask_is_seen_around_the_centre() {
-        let column = Column { x: 0.2, y: 30.0, height: 0.5, flags: Vec::new() };
-        let logit =
-            |v: f32| features(std::slice::from_ref(&column), Some(&Array2::from_elem((40, 40), v)))[0][2];
-        assert!((logit(1.0) - 99.0_f64.ln()).abs() < 1e-9);
-        assert!((logit(0.1) + 9.0_f64.ln()).abs() < 1e-6);
+        // Of a model that knew two features alone.
+        let older = Calibration::from_parts(Some(&[0.5, 1.0, 2.0]), vec![[0.0, 0.0], [1.0, 1.0]]).unwrap();
+        assert_eq!(older.weights().unwrap()[..4], [0.5, 1.0, 2.0, 0.0]);
+        assert!(Calibration::from_parts(Some(&[1.0; 10]), Vec::new()).is_none());
     }
 }

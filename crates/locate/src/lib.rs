@@ -11,20 +11,23 @@ mod calibration;
 mod column;
 mod components;
 mod detection;
+mod features;
 mod fit;
 mod median;
 mod neighbours;
 mod otsu;
+mod repeats;
 mod resample;
 mod score;
 mod spacing;
 
 pub use blob::spot_sigma;
 pub use bound::{Information, cramer_rao, displaced_rows, jitter_floor};
-pub use calibration::{Calibration, Features, features};
+pub use calibration::Calibration;
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
 pub use detection::{Detectability, detection_threshold};
+pub use features::{Features, features};
 pub use fit::{
     Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
 };
