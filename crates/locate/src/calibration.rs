@@ -23,18 +23,13 @@ impl Calibration {
     /// numbers are finite and all pairs lie in 0 to 1 and rise in both numbers. Features that were added since weigh
     /// nothing.
     pub fn from_parts(weights: Option<&[f64]>, points: Vec<[f64; 2]>) -> Option<Self> {
-        let weights = match weights {
-            Some(kept) if (1..=WEIGHTS).contains(&kept.len()) => {
-                let mut weights = [0.0; WEIGHTS];
-                weights[..kept.len()].copy_from_slice(kept);
-                Some(weights)
-            }
-            Some(_) => return None,
-            None => None,
-        };
+        if weights.is_some_and(|kept| !(1..=WEIGHTS).contains(&kept.len())) {
+            return None;
+        }
+        let weights = weights.map(|kept| std::array::from_fn(|i| kept.get(i).copied().unwrap_or(0.0)));
         let rise = points.windows(2).all(|pair| (0..2).all(|i| pair[0][i] < pair[1][i]));
         let within = points.iter().flatten().all(|v| (0.0..=1.0).contains(v));
-        let finite = weights.iter().flatten().all(|w| w.is_finite());
+        let finite = weights.iter().flatten().all(|w: &f64| w.is_finite());
         (rise && within && finite).then_some(Self { weights, points })
     }
 

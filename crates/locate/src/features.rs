@@ -56,17 +56,9 @@ pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features>
     let seen: Vec<usize> = (0..columns.len()).filter(|&i| columns[i].height > WELL_SEEN).collect();
     let repeats = repeats(&positions, &seen, apart);
     let cells = Neighbours::new(&positions, 2.0 * apart);
-    // Columns with their distances, all those within a cell's size of a place and some more.
-    let near = |place: (f64, f64)| -> Vec<(f64, usize)> {
-        let distance = |j: usize| (place.0 - positions[j].0).hypot(place.1 - positions[j].1);
-        cells.about(place).map(|j| (distance(j), j)).collect()
-    };
     (0..columns.len())
         .map(|i| {
-            let mut neighbours = near(positions[i]);
-            neighbours.retain(|n| n.1 != i);
-            neighbours.sort_by(|a, b| a.0.total_cmp(&b.0));
-            neighbours.truncate(NEIGHBOURS);
+            let neighbours = cells.nearest(positions[i], f64::INFINITY, NEIGHBOURS, |j| j != i);
             let nearest = neighbours.first().map_or(1.2, |n| (n.0 / apart).min(1.2));
             let mut heights: Vec<f64> = neighbours.iter().map(|n| height(n.1)).collect();
             let typical = median(&mut heights).unwrap_or(height(i));
@@ -74,7 +66,8 @@ pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features>
             let opposite = |j: usize| {
                 let (x, y) = positions[i];
                 let place = (2.0 * x - positions[j].0, 2.0 * y - positions[j].1);
-                near(place).iter().any(|(distance, _)| *distance < OPPOSITE * apart)
+                let distance = |k: usize| (place.0 - positions[k].0).hypot(place.1 - positions[k].1);
+                cells.about(place).any(|k| distance(k) < OPPOSITE * apart)
             };
             let symmetric = neighbours.iter().filter(|n| opposite(n.1)).count() as f64 / count;
             let surroundings = match neighbours.len() {

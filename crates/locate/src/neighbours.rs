@@ -25,6 +25,24 @@ impl<'a> Neighbours<'a> {
         around.filter_map(|cell| self.cells.get(&cell)).flatten().copied()
     }
 
+    /// At most so many of the positions about a point that are wanted and no farther than `within`, nearest first, with their
+    /// distances.
+    pub(crate) fn nearest(
+        &self,
+        point: (f64, f64),
+        within: f64,
+        most: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Vec<(f64, usize)> {
+        let distance = |i: usize| (self.positions[i].0 - point.0).hypot(self.positions[i].1 - point.1);
+        let mut near: Vec<(f64, usize)> =
+            self.about(point).filter(|i| wanted(*i)).map(|i| (distance(i), i)).collect();
+        near.retain(|(distance, _)| *distance <= within);
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.truncate(most);
+        near
+    }
+
     /// The other positions within reach of one of them.
     pub(crate) fn of(&self, index: usize) -> Vec<usize> {
         let (x, y) = self.positions[index];
@@ -56,6 +74,12 @@ mod tests {
                 .filter(|j| *j != index && (positions[*j].0 - a.0).hypot(positions[*j].1 - a.1) <= 12.5)
                 .collect();
             assert_eq!(found, brute);
+            let distance = |i: &usize| (positions[*i].0 - a.0).hypot(positions[*i].1 - a.1);
+            let mut sorted = brute.iter().map(distance).collect::<Vec<f64>>();
+            sorted.sort_by(f64::total_cmp);
+            let nearest = neighbours.nearest(*a, 12.5, 3, |i| i != index);
+            assert!(nearest.iter().all(|(d, i)| *d == distance(i) && *i != index));
+            assert!(nearest.iter().map(|n| n.0).eq(sorted.into_iter().take(3)));
         }
     }
 }

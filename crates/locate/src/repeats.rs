@@ -33,45 +33,33 @@ pub(crate) struct Repeats {
 pub(crate) fn repeats(positions: &[(f64, f64)], seen: &[usize], apart: f64) -> Vec<Repeats> {
     let places: Vec<(f64, f64)> = seen.iter().map(|&i| positions[i]).collect();
     let cells = Neighbours::new(&places, FAR * apart);
-    // Those nearest to a position, other than itself: their distances and ranks among the well seen.
-    let nearest = |index: usize, reach: f64, most: usize| -> Vec<(f64, usize)> {
-        let (x, y) = positions[index];
-        let all = cells.about((x, y)).filter(|j| seen[*j] != index);
-        let mut near: Vec<(f64, usize)> = all
-            .map(|j| ((places[j].0 - x).hypot(places[j].1 - y), j))
-            .filter(|(distance, _)| *distance <= reach)
-            .collect();
-        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        near.truncate(most);
-        near
-    };
-    let vector = |from: (f64, f64), to: usize| (places[to].0 - from.0, places[to].1 - from.1);
-    // Somewhat farther, so that a neighbour at the rim finds its like.
-    let around: Vec<Vec<(usize, (f64, f64))>> = seen
-        .par_iter()
-        .map(|&i| {
-            let near = nearest(i, (NEAR + SAME) * apart, 2 * MOST);
-            near.into_iter().map(|(_, j)| (j, vector(positions[i], j))).collect()
-        })
+    // Of each position the well seen ones nearby other than itself, nearest first: distances and ranks among the well seen.
+    let nearby: Vec<Vec<(f64, usize)>> = (0..positions.len())
+        .into_par_iter()
+        .map(|i| cells.nearest(positions[i], FAR * apart, OTHERS, |j| seen[j] != i))
         .collect();
+    // The vectors to those within a number of typical distances.
+    let vectors = |index: usize, within: f64, most: usize| -> Vec<(usize, (f64, f64))> {
+        let (x, y) = positions[index];
+        let near = nearby[index].iter().take_while(|n| n.0 <= within * apart).take(most);
+        near.map(|&(_, j)| (j, (places[j].0 - x, places[j].1 - y))).collect()
+    };
+    // Somewhat farther, so that a neighbour at the rim finds its like.
+    let around: Vec<_> = seen.par_iter().map(|&i| vectors(i, NEAR + SAME, 2 * MOST)).collect();
     (0..positions.len())
         .into_par_iter()
         .map(|index| {
-            let own: Vec<(f64, f64)> = nearest(index, NEAR * apart, MOST)
-                .into_iter()
-                .map(|(_, j)| vector(positions[index], j))
-                .collect();
+            let own = vectors(index, NEAR, MOST);
             if own.is_empty() {
                 return Repeats::default();
             }
             let in_common = |other: usize| {
                 // A column says nothing for itself.
-                let theirs = || around[other].iter().filter(|(j, _)| seen[*j] != index).map(|(_, v)| v);
-                let found = |v: &&(f64, f64)| theirs().any(|w| (v.0 - w.0).hypot(v.1 - w.1) < SAME * apart);
-                own.iter().filter(found).count()
+                let theirs = || around[other].iter().filter(|(j, _)| seen[*j] != index);
+                let same = |v: (f64, f64), w: (f64, f64)| (v.0 - w.0).hypot(v.1 - w.1) < SAME * apart;
+                own.iter().filter(|(_, v)| theirs().any(|(_, w)| same(*v, *w))).count()
             };
-            let others = nearest(index, FAR * apart, OTHERS);
-            let mut common: Vec<usize> = others.into_iter().map(|(_, other)| in_common(other)).collect();
+            let mut common: Vec<usize> = nearby[index].iter().map(|(_, other)| in_common(*other)).collect();
             common.sort_unstable_by(|a, b| b.cmp(a));
             let sum: usize = common.iter().take(ALIKE).sum();
             Repeats { neighbours: own.len(), part: sum as f64 / (ALIKE * own.len()) as f64 }
