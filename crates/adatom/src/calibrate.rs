@@ -2,7 +2,7 @@ use crate::evaluate::score_sample;
 use crate::{Error, LoadedModel, LocateSettings, Scale, WORKING_SPACING_PX, locate};
 use adatom_formats::write_atomically;
 use adatom_library::Generator;
-use adatom_locate::Calibration;
+use adatom_locate::{Calibration, Flag};
 use adatom_network::{ModelCard, ScoreCalibration, Shape};
 use std::path::Path;
 
@@ -26,22 +26,30 @@ pub fn calibrate(
     // The trials that choose a scale need a calibration themselves: the first is made without them.
     for scale in [Scale::Spacing(WORKING_SPACING_PX), Scale::Auto] {
         let settings = LocateSettings { scale, threshold: 0.0, ..LocateSettings::default() };
-        let mut verdicts = Vec::new();
+        let (mut peaks, mut expected) = (Vec::new(), Vec::new());
         for sample in &samples {
             let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
             let rights = score_sample(sample, located.columns.iter().map(|c| (c.x, c.y))).1;
-            let known = located.columns.iter().map(|c| c.features).zip(rights);
-            verdicts.extend(known.filter_map(|(features, right)| Some((features, right?))));
+            for (column, right) in located.columns.iter().zip(rights) {
+                let kind = if column.flags.contains(&Flag::Expected) { &mut expected } else { &mut peaks };
+                kind.extend(right.map(|right| (column.features, right)));
+            }
             done += 1;
             progress(done);
         }
-        model.calibration = Calibration::fit(&verdicts);
+        model.calibration = Calibration::fit(&peaks);
+        model.expected_calibration = Some(Calibration::fit(&expected));
     }
-    model.card.calibration = ScoreCalibration {
-        weights: model.calibration.weights().map(<[f64]>::to_vec),
-        points: model.calibration.points().to_vec(),
-    };
+    model.card.calibration = kept(&model.calibration);
+    model.card.expected_calibration = model.expected_calibration.as_ref().map(kept);
     Ok(())
+}
+
+fn kept(calibration: &Calibration) -> ScoreCalibration {
+    ScoreCalibration {
+        weights: calibration.weights().map(<[f64]>::to_vec),
+        points: calibration.points().to_vec(),
+    }
 }
 
 /// Writes a model card as JSON.

@@ -254,6 +254,7 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adatom_locate::Flag;
 
     /// Single atoms that weren't found are missing there alone; a column farthest from all others is in vacuum, one
     /// just beside a true one is elsewhere.
@@ -292,5 +293,27 @@ mod tests {
         // Nothing hides the thickest.
         let best = ideal.iter().fold(0.0_f64, |a, b| a.max(*b));
         assert!(best > 0.999 && ideal.iter().all(|chance| (0.0..=1.0).contains(chance)));
+    }
+    /// A cluster of PtFe in noise, with single atoms of iron at its edge: some have no peak of their own, and three
+    /// quarters of those that are reported because the lattice has a place for them are right. Neither the paper's
+    /// localiser nor a model that doesn't know how likely they are reports any.
+    #[test]
+    fn columns_without_a_peak_are_found_at_places_of_the_lattice() {
+        let mut model = crate::Model::built_in().unwrap().open(adatom_network::DeviceChoice::Cpu).unwrap();
+        let generator = Generator::new(recipe("PtFe", "110", Form::Cluster).unwrap(), 5).unwrap();
+        let sample = generator.sample_at(11, 20.0).unwrap();
+        let by = |model: &LoadedModel, method: Localiser| {
+            let settings = LocateSettings { method, ..LocateSettings::default() };
+            let columns = locate(&sample.image, None, model, &settings, &mut |_| {}).unwrap().columns;
+            let verdicts = score_sample(&sample, columns.iter().map(|c| (c.x, c.y))).1;
+            let of = columns.into_iter().zip(verdicts).filter(|(c, _)| c.flags.contains(&Flag::Expected));
+            of.filter_map(|(_, right)| right).collect::<Vec<bool>>()
+        };
+        let expected = by(&model, Localiser::Centroid);
+        let right = expected.iter().filter(|right| **right).count();
+        assert!(right >= 6 && 4 * right >= 3 * expected.len(), "{expected:?}");
+        assert!(by(&model, Localiser::Otsu).is_empty());
+        model.expected_calibration = None;
+        assert!(by(&model, Localiser::Centroid).is_empty());
     }
 }

@@ -4,7 +4,8 @@ use crate::{
 };
 use adatom_formats::PixelSize;
 use adatom_locate::{
-    Column, Features, Flag, Reason, Resampling, Settings, features, locate as locate_in_map,
+    Calibration, Column, Features, Flag, Reason, Resampling, Settings, expected, features, features_beside,
+    locate as locate_in_map,
 };
 use adatom_network::{Maps, Task};
 use ndarray::Array2;
@@ -15,8 +16,11 @@ pub(crate) const MAX_WORKING_PIXELS: f64 = 6.4e7;
 /// Longest side of a resampled image \[px\].
 pub(crate) const MAX_WORKING_SIDE: f64 = 16384.0;
 
-/// Peaks lower than this part of a perfect one are never columns.
+/// Peaks lower than this part of a perfect one are no columns but where one is expected.
 pub(crate) const LOWEST_PEAK: f32 = 0.08;
+
+/// Columns of this score lead one to expect others.
+const SURE: f64 = 0.5;
 
 /// Settings of [`locate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,6 +131,12 @@ pub(crate) struct Found {
     features: Features,
 }
 
+impl Found {
+    fn new((column, features): (Column, Features), calibration: &Calibration) -> Self {
+        Self { score: calibration.chance(&features), column, features }
+    }
+}
+
 /// The image at the scale that a network sees it.
 ///
 /// # Errors
@@ -181,21 +191,47 @@ impl Seen {
         Ok(Self { resampling, maps })
     }
 
-    /// The columns of the map, with their chances.
+    /// The columns of the image that are likely enough, from top to bottom and left to right.
     pub(crate) fn find(&self, model: &LoadedModel, settings: &LocateSettings) -> Vec<Found> {
-        let map = self.maps.get(&Task::GaussianMask).or(self.maps.get(&Task::CircularMask));
-        let localiser = Settings { method: settings.method.in_map(), threshold: LOWEST_PEAK };
-        let columns = map.map(|map| locate_in_map(map, &localiser)).unwrap_or_default();
-        let features = features(&columns, self.maps.get(&Task::CircularMask));
-        let mut columns: Vec<Found> = columns
-            .into_iter()
-            .zip(features)
-            .map(|(column, features)| Found { column, features, score: model.calibration.chance(&features) })
-            .collect();
+        let mut found = self.peaks(model, settings.method);
         if settings.method != Localiser::Otsu {
-            columns.retain(|found| found.score >= settings.threshold);
+            found = self.add_expected(model, found);
+            found.retain(|found| found.score >= settings.threshold);
+            found.sort_by(|a, b| a.column.y.total_cmp(&b.column.y).then(a.column.x.total_cmp(&b.column.x)));
         }
-        columns
+        found
+    }
+
+    /// The columns of the map, with their chances.
+    pub(crate) fn peaks(&self, model: &LoadedModel, method: Localiser) -> Vec<Found> {
+        let Some(map) = self.column_map() else { return Vec::new() };
+        let columns = locate_in_map(map, &Settings { method: method.in_map(), threshold: LOWEST_PEAK });
+        let features = features(&columns, self.maps.get(&Task::CircularMask));
+        columns.into_iter().zip(features).map(|found| Found::new(found, &model.calibration)).collect()
+    }
+
+    /// Adds the columns that the likely ones lead one to expect, with their chances; doubtful peaks at their places
+    /// are these columns.
+    fn add_expected(&self, model: &LoadedModel, found: Vec<Found>) -> Vec<Found> {
+        let (Some(map), Some(calibration)) = (self.column_map(), &model.expected_calibration) else {
+            return found;
+        };
+        let (mut found, doubtful): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|found| found.score >= SURE);
+        let columns = |found: &[Found]| -> Vec<Column> { found.iter().map(|f| f.column.clone()).collect() };
+        let sure = columns(&found);
+        let expected = expected(&sure, &columns(&doubtful), map);
+        let mut doubtful: Vec<Option<Found>> = doubtful.into_iter().map(Some).collect();
+        expected.iter().filter_map(|(_, peak)| *peak).for_each(|peak| doubtful[peak] = None);
+        found.extend(doubtful.into_iter().flatten());
+        let expected: Vec<Column> = expected.into_iter().map(|(column, _)| column).collect();
+        let features = features_beside(&sure, &expected, self.maps.get(&Task::CircularMask));
+        found.extend(expected.into_iter().zip(features).map(|found| Found::new(found, calibration)));
+        found
+    }
+
+    fn column_map(&self) -> Option<&Array2<f32>> {
+        self.maps.get(&Task::GaussianMask).or(self.maps.get(&Task::CircularMask))
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::{Error, Initial};
 use adatom_library::hexadecimal;
 use adatom_locate::Calibration;
-use adatom_network::{DetectorConfig, DeviceChoice, Inference, ModelCard, Shape, Weights};
+use adatom_network::{DetectorConfig, DeviceChoice, Inference, ModelCard, ScoreCalibration, Shape, Weights};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,7 @@ pub struct Model {
     card: ModelCard,
     sha256: String,
     calibration: Calibration,
+    expected_calibration: Option<Calibration>,
 }
 
 impl Model {
@@ -80,15 +81,16 @@ impl Model {
         let (weights, card) = parse(bytes, card, origin)?;
         let wrong = |message: String| Error::Input { path: origin.into(), message };
         let sha256 = card.weights_sha256.clone();
-        let calibration =
-            Calibration::from_parts(card.calibration.weights.as_deref(), card.calibration.points.clone())
-                .ok_or_else(|| {
-                    wrong(
-                    "model card: calibration: expected 1 to 9 weights, and pairs of numbers from 0 to 1 that rise"
-                        .to_owned(),
-                )
-                })?;
-        Ok(Self { weights, card, sha256, calibration })
+        let read = |name: &str, kept: &ScoreCalibration| {
+            Calibration::from_parts(kept.weights.as_deref(), kept.points.clone()).ok_or_else(|| {
+                let expected = "expected 1 to 9 weights, and pairs of numbers from 0 to 1 that rise";
+                wrong(format!("model card: {name}: {expected}"))
+            })
+        };
+        let calibration = read("calibration", &card.calibration)?;
+        let expected = card.expected_calibration.as_ref();
+        let expected_calibration = expected.map(|kept| read("expected_calibration", kept)).transpose()?;
+        Ok(Self { weights, card, sha256, calibration, expected_calibration })
     }
 
     /// The network's weights.
@@ -127,6 +129,7 @@ impl Model {
             card: self.card,
             sha256: self.sha256,
             calibration: self.calibration,
+            expected_calibration: self.expected_calibration,
         })
     }
 }
@@ -137,6 +140,7 @@ pub struct LoadedModel {
     pub(crate) card: ModelCard,
     pub(crate) sha256: String,
     pub(crate) calibration: Calibration,
+    pub(crate) expected_calibration: Option<Calibration>,
 }
 
 impl LoadedModel {

@@ -8,6 +8,7 @@ use adatom_analysis::{
     Spacings, Step, Vector, find_lattice, match_columns, separate, spacings, split_rows,
 };
 use adatom_formats::PixelSize;
+use adatom_locate::Flag;
 use adatom_network::Task;
 use ndarray::Array2;
 use serde::Serialize;
@@ -89,12 +90,13 @@ pub fn precision(
     };
     let whole = restore(image, watch)?;
     watch.progress(0.3);
-    // The columns that the border doesn't cut, before any fit.
+    // The columns that the border doesn't cut, before any fit; those that the lattice led one to have places that are
+    // drawn to it.
     let in_map = |restored: &Restored, image: &Array2<f32>, method: Localiser| {
         let settings = LocateSettings { method, ..*settings };
         let mut columns =
             restored.locate(image, Some(pixel_size), model, &settings, &mut crate::watch::Unwatched).columns;
-        columns.retain(|c| !c.flags.contains(&adatom_locate::Flag::Border));
+        columns.retain(|c| !c.flags.contains(&Flag::Border) && !c.flags.contains(&Flag::Expected));
         columns
     };
     let located = in_map(&whole, image, Localiser::Centroid);

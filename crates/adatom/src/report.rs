@@ -158,6 +158,7 @@ fn report(
         "columns": located.columns.len(),
         "columns_border": flagged(Flag::Border),
         "columns_split": flagged(Flag::Split),
+        "columns_expected": flagged(Flag::Expected),
         "fit": located.fit,
         "warnings": located.warnings,
         "seconds": seconds,

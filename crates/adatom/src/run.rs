@@ -273,6 +273,7 @@ impl Keeper<'_> {
             input_normalisation:
                 "(image - mean) / standard deviation, both over the whole image after resampling".to_owned(),
             calibration: ScoreCalibration::default(),
+            expected_calibration: None,
             validation: serde_json::Value::Null,
             limits: Vec::new(),
         };

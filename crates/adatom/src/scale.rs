@@ -2,7 +2,7 @@
 
 use crate::locate::{Found, MAX_WORKING_PIXELS, MAX_WORKING_SIDE, Seen};
 use crate::watch::Aside;
-use crate::{Error, LoadedModel, LocateSettings, Watch};
+use crate::{Error, LoadedModel, Localiser, LocateSettings, Watch};
 use adatom_locate::{Flag, Spacing, column_spacing, median_nearest_distance, spot_sigma};
 use ndarray::{Array2, s};
 use serde::Serialize;
@@ -95,7 +95,7 @@ pub struct ScaleChoice {
     pub corrected: bool,
 }
 
-/// What the columns of a trial at `factor` are worth: each its score beyond [`DOUBT`]; where `strict`, each less the more
+/// What the columns of a trial at `factor` are worth, doubtful ones, too: each its score beyond [`DOUBT`]; where `strict`, each less the more
 /// it is in doubt, and those that the border cuts nothing: at too large a scale the network sees many doubtful columns
 /// in one that is wide, or in noise. [`NONSENSE`] when they are too close to each other.
 fn worth(columns: &[Found], factor: f64, strict: bool) -> f64 {
@@ -154,8 +154,7 @@ pub(crate) fn choose(
         }
         Scale::Auto => column_spacing(image),
     };
-    let trials =
-        Trials { image, aspect, model, settings: LocateSettings { threshold: 0.0, ..*settings }, watch };
+    let trials = Trials { image, aspect, model, method: settings.method, watch };
     let by_spacing = |spacing: Spacing| {
         let parts = std::iter::once(1.0).chain(SMALLER);
         parts.map(|part| limited(part * WORKING_SPACING_PX / spacing.pixels)).collect::<Vec<f64>>()
@@ -200,8 +199,7 @@ struct Trials<'a> {
     image: &'a Array2<f32>,
     aspect: f64,
     model: &'a LoadedModel,
-    /// Doubtful columns are looked at, too: they count against a scale.
-    settings: LocateSettings,
+    method: Localiser,
     watch: &'a dyn Watch,
 }
 
@@ -237,7 +235,7 @@ impl Trials<'_> {
         let part = middle(self.image, side);
         let trial = |factor: f64, strict: bool| -> Result<Trial, Error> {
             let seen = Seen::new(&part, self.aspect, factor, self.model, &mut Aside(self.watch))?;
-            let columns = seen.find(self.model, &self.settings);
+            let columns = seen.peaks(self.model, self.method);
             Ok(Trial { factor, worth: worth(&columns, factor, strict), columns })
         };
         let mut best = trial(candidates[0], !lattice)?;

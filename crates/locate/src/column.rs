@@ -48,6 +48,8 @@ pub enum Flag {
     Border,
     /// Separated from a column that it touches in the map.
     Split,
+    /// Not a peak of its own in the map: looked for where the lattice has a place for it.
+    Expected,
 }
 
 impl Flag {
@@ -56,6 +58,7 @@ impl Flag {
         match self {
             Self::Border => "border",
             Self::Split => "split",
+            Self::Expected => "expected",
         }
     }
 }

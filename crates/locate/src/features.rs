@@ -1,16 +1,19 @@
 //! What is known of a column that may be none.
 
 use crate::neighbours::Neighbours;
-use crate::repeats::{Repeats, repeats};
-use crate::{Column, median, median_nearest_distance};
+use crate::repeats::{Repeats, Surroundings};
+use crate::{Column, Flag, median, median_nearest_distance};
 use ndarray::Array2;
+use rayon::prelude::*;
 
 /// Neighbours that a column's peak is compared with.
 const NEIGHBOURS: usize = 6;
-/// Peaks of this height and lower are alike.
+/// Peaks of this height and lower are alike, and chances that the circular mask gives are kept from this to one less it.
 const LOWEST: f64 = 0.02;
-/// Chances that the circular mask gives are kept from this to one less it.
 const SUREST: f64 = 0.01;
+/// The same where a column is expected: there less tells more.
+const LOWEST_EXPECTED: f64 = 0.001;
+const SUREST_EXPECTED: f64 = 0.001;
 /// Radius within which the circular mask is averaged \[px\].
 const DISC: isize = 3;
 /// A column lies opposite a neighbour when it is this close to the place, as a part of the median
@@ -38,46 +41,69 @@ pub type Features = [f64; FEATURES];
 
 /// The features of every column; `mask` is the circular mask, if there is one.
 pub fn features(columns: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features> {
+    let all: Vec<_> = columns.iter().enumerate().map(|(i, column)| (column, Some(i))).collect();
+    features_among(columns, &all, mask)
+}
+
+/// The features of `others`, each by itself beside the `columns`.
+pub fn features_beside(columns: &[Column], others: &[Column], mask: Option<&Array2<f32>>) -> Vec<Features> {
+    let others: Vec<_> = others.iter().map(|column| (column, None)).collect();
+    features_among(columns, &others, mask)
+}
+
+/// The features of some, with their numbers if they are among the `columns`.
+fn features_among(
+    columns: &[Column],
+    some: &[(&Column, Option<usize>)],
+    mask: Option<&Array2<f32>>,
+) -> Vec<Features> {
     let positions: Vec<(f64, f64)> = columns.iter().map(|c| (c.x, c.y)).collect();
-    let height = |i: usize| columns[i].height.max(LOWEST);
-    let logits: Vec<f64> = columns
-        .iter()
-        .map(|column| {
-            let chance = mask.map_or(column.height, |mask| mean_around(mask, column.x, column.y));
-            let chance = chance.clamp(SUREST, 1.0 - SUREST);
-            (chance / (1.0 - chance)).ln()
-        })
-        .collect();
+    let height = |column: &Column| match column.flags.contains(&Flag::Expected) {
+        true => column.height.max(LOWEST_EXPECTED),
+        false => column.height.max(LOWEST),
+    };
+    let logit = |column: &Column| {
+        let chance = mask.map_or(column.height, |mask| mean_around(mask, column.x, column.y));
+        let surest = if column.flags.contains(&Flag::Expected) { SUREST_EXPECTED } else { SUREST };
+        let chance = chance.clamp(surest, 1.0 - surest);
+        (chance / (1.0 - chance)).ln()
+    };
     let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
     let Some(apart) = apart else {
-        let alone = |i: usize| [height(i).ln(), 0.0, logits[i], 0.0, 0.0, logits[i], 0.0, 0.0];
-        return (0..columns.len()).map(alone).collect();
+        let alone =
+            |column: &Column| [height(column).ln(), 0.0, logit(column), 0.0, 0.0, logit(column), 0.0, 0.0];
+        return some.iter().map(|(column, _)| alone(column)).collect();
     };
+    let logits: Vec<f64> = columns.iter().map(logit).collect();
     let seen: Vec<usize> = (0..columns.len()).filter(|&i| columns[i].height > WELL_SEEN).collect();
-    let repeats = repeats(&positions, &seen, apart);
+    let well_seen: Vec<(f64, f64)> = seen.iter().map(|&i| positions[i]).collect();
+    let surroundings = Surroundings::new(&well_seen, apart);
+    let mut rank = vec![None; columns.len()];
+    seen.iter().enumerate().for_each(|(k, &i)| rank[i] = Some(k));
     let cells = Neighbours::new(&positions, 2.0 * apart);
-    (0..columns.len())
-        .map(|i| {
-            let neighbours = cells.nearest(positions[i], f64::INFINITY, NEIGHBOURS, |j| j != i);
+    some.par_iter()
+        .map(|&(column, itself)| {
+            let (x, y) = (column.x, column.y);
+            let neighbours = cells.nearest((x, y), f64::INFINITY, NEIGHBOURS, |j| Some(j) != itself);
             let nearest = neighbours.first().map_or(1.2, |n| (n.0 / apart).min(1.2));
-            let mut heights: Vec<f64> = neighbours.iter().map(|n| height(n.1)).collect();
-            let typical = median(&mut heights).unwrap_or(height(i));
+            let mut heights: Vec<f64> = neighbours.iter().map(|n| height(&columns[n.1])).collect();
+            let typical = median(&mut heights).unwrap_or(height(column));
             let count = neighbours.len().max(1) as f64;
             let opposite = |j: usize| {
-                let (x, y) = positions[i];
                 let place = (2.0 * x - positions[j].0, 2.0 * y - positions[j].1);
                 let distance = |k: usize| (place.0 - positions[k].0).hypot(place.1 - positions[k].1);
                 cells.about(place).any(|k| distance(k) < OPPOSITE * apart)
             };
             let symmetric = neighbours.iter().filter(|n| opposite(n.1)).count() as f64 / count;
-            let surroundings = match neighbours.len() {
-                0 => logits[i],
+            let own = logit(column);
+            let around = match neighbours.len() {
+                0 => own,
                 _ => neighbours.iter().map(|n| logits[n.1]).sum::<f64>() / count,
             };
-            let Repeats { neighbours, part } = repeats[i];
+            let Repeats { neighbours, part } = surroundings.repeats((x, y), itself.and_then(|i| rank[i]));
             let certain = part * neighbours.min(ENOUGH) as f64 / ENOUGH as f64;
-            let relative = (height(i) / typical).ln();
-            [height(i).ln(), relative, logits[i], nearest - 1.0, symmetric, surroundings, part, certain]
+            let relative = (height(column) / typical).ln();
+            [height(column).ln(), relative, own, nearest - 1.0, symmetric, around, part, certain]
         })
         .collect()
 }

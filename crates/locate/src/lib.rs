@@ -11,6 +11,7 @@ mod calibration;
 mod column;
 mod components;
 mod detection;
+mod expected;
 mod features;
 mod fit;
 mod median;
@@ -27,7 +28,8 @@ pub use calibration::Calibration;
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
 pub use components::Components;
 pub use detection::{Detectability, detection_threshold};
-pub use features::{Features, features};
+pub use expected::expected;
+pub use features::{Features, features, features_beside};
 pub use fit::{
     Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
 };

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         serde_json::from_str(&std::fs::read_to_string(Path::new(second).join("card.json"))?)?;
     card.weights_sha256 = weights.hash()?;
     card.calibration = ScoreCalibration::default();
+    card.expected_calibration = None;
     card.trained_on =
         format!("{}; {part} of its weights and the rest of an earlier training's", card.trained_on);
     let out = Path::new(out);

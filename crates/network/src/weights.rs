@@ -187,6 +187,10 @@ pub struct ModelCard<S = NetworkConfig> {
     /// How the chance that a column is real follows from its peak.
     #[serde(default)]
     pub calibration: ScoreCalibration,
+    /// The same of columns that have no peak of their own but stand where others lead one to expect them; without it
+    /// none are looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_calibration: Option<ScoreCalibration>,
     /// Results on validation sets, filled in by whoever measured them.
     #[serde(default)]
     pub validation: serde_json::Value,
