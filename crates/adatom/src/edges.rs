@@ -294,6 +294,7 @@ mod tests {
         let best = ideal.iter().fold(0.0_f64, |a, b| a.max(*b));
         assert!(best > 0.999 && ideal.iter().all(|chance| (0.0..=1.0).contains(chance)));
     }
+
     /// A cluster of PtFe in noise, with single atoms of iron at its edge: some have no peak of their own, and three
     /// quarters of those that are reported because the lattice has a place for them are right. Neither the paper's
     /// localiser nor a model that doesn't know how likely they are reports any.

@@ -1,7 +1,7 @@
 //! What is known of a column that may be none.
 
 use crate::neighbours::Neighbours;
-use crate::repeats::{Repeats, Surroundings};
+use crate::repeats::Surroundings;
 use crate::{Column, Flag, median, median_nearest_distance};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -21,8 +21,6 @@ const DISC: isize = 3;
 const OPPOSITE: f64 = 0.2;
 /// Columns with peaks of this height tell what surrounds columns of the lattice.
 const WELL_SEEN: f64 = 0.25;
-/// From so many neighbours on their number tells no more.
-const ENOUGH: usize = 6;
 /// Number of features.
 pub(crate) const FEATURES: usize = 8;
 
@@ -100,8 +98,8 @@ fn features_among(
                 0 => own,
                 _ => neighbours.iter().map(|n| logits[n.1]).sum::<f64>() / count,
             };
-            let Repeats { neighbours, part } = surroundings.repeats((x, y), itself.and_then(|i| rank[i]));
-            let certain = part * neighbours.min(ENOUGH) as f64 / ENOUGH as f64;
+            let repeats = surroundings.repeats((x, y), itself.and_then(|i| rank[i]));
+            let (part, certain) = (repeats.part, repeats.certain());
             let relative = (height(column) / typical).ln();
             [height(column).ln(), relative, own, nearest - 1.0, symmetric, around, part, certain]
         })

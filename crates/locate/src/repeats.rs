@@ -19,13 +19,14 @@ const ALIKE: usize = 3;
 /// expected of both.
 const LIKE: f64 = 0.8;
 const STEP: f64 = 1.6;
-/// Columns are expected with at least so many neighbours, [`ENOUGH`] are as good as more, and this part of surroundings
-/// that repeats.
+/// Columns are expected with at least so many neighbours and this part of surroundings that repeats.
 const FEWEST: usize = 2;
-const ENOUGH: usize = 6;
 const LEAST_PART: f64 = 0.6;
 /// Columns are no closer than this, in typical distances.
 pub(crate) const DISTINCT: f64 = 0.5;
+
+/// From so many neighbours on their number tells no more.
+const ENOUGH: usize = 6;
 
 /// What surrounds a place, of the columns that are well seen.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -34,6 +35,13 @@ pub(crate) struct Repeats {
     pub(crate) neighbours: usize,
     /// Part of them that others nearby, in the same directions and as far off, have too.
     pub(crate) part: f64,
+}
+
+impl Repeats {
+    /// The part that repeats times how many columns there are, at most one.
+    pub(crate) fn certain(&self) -> f64 {
+        self.part * self.neighbours.min(ENOUGH) as f64 / ENOUGH as f64
+    }
 }
 
 /// A column that is seen from another: its number and the vector to it.
@@ -117,8 +125,7 @@ impl<'a> Surroundings<'a> {
             .filter(|(_, repeats)| repeats.neighbours >= FEWEST && repeats.part >= LEAST_PART)
             .collect();
         // Those with the same surroundings stay in the order of their votes.
-        let certain = |repeats: &Repeats| repeats.part * repeats.neighbours.min(ENOUGH) as f64;
-        places.sort_by(|a, b| certain(&b.1).total_cmp(&certain(&a.1)));
+        places.sort_by(|a, b| b.1.certain().total_cmp(&a.1.certain()));
         let mut kept: Vec<(f64, f64)> = Vec::new();
         for (place, _) in places {
             if kept.iter().all(|(x, y)| (x - place.0).hypot(y - place.1) > DISTINCT * self.apart) {
