@@ -14,14 +14,17 @@ use ndarray::s;
 const COLUMNS: f64 = 400.0;
 /// Columns of a class that tell how far off others are.
 const TELLING: usize = 6;
-/// Parts of the windows' radius by which a column's depth in the image decides its class.
-const NEAR: [f64; 2] = [0.5, 1.0];
+/// Multiples of the windows' radius by which a column's depth in the image decides its class: what isn't known outside moves
+/// columns at the border, and these move those behind.
+const NEAR: [f64; 3] = [0.5, 1.0, 2.0];
+/// Number of classes.
+const CLASSES: usize = NEAR.len() + 1;
 
-/// Variances of columns at the very border, near it and elsewhere: across the border and along it, of places times
-/// heights.
+/// Variances of columns at the very border, near it, behind these and elsewhere: across the border and along it, of places
+/// times heights.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Doubt {
-    classes: [[f64; 2]; 3],
+    classes: [[f64; 2]; CLASSES],
 }
 
 /// A column's class, and whether the border is nearest along x.
@@ -67,7 +70,7 @@ impl Doubt {
             return Self::default();
         }
         let again = settled(&part, &starts, settings);
-        let mut off = [const { [const { Vec::new() }; 2] }; 3];
+        let mut off = [const { [const { Vec::new() }; 2] }; CLASSES];
         for (k, &i) in members.iter().enumerate() {
             if !(fit.is_used(i) && again.is_used(k)) {
                 continue;
@@ -80,14 +83,11 @@ impl Doubt {
         }
         let mut classes = off.map(|axes| axes.map(variance));
         // Classes that too few tell of are as the next one inwards.
-        for class in (0..2).rev() {
+        for class in (0..CLASSES - 1).rev() {
             let inwards = classes[class + 1];
             classes[class].iter_mut().zip(inwards).for_each(|(own, inner)| *own = own.or(inner));
         }
-        let mut classes = classes.map(|axes| axes.map(|variance| variance.unwrap_or(0.0)));
-        // Away from borders both fits are wrong, the whole's not more than the part's; at a border the part's alone.
-        classes[2] = classes[2].map(|variance| 0.5 * variance);
-        Self { classes }
+        Self { classes: classes.map(|axes| axes.map(|variance| variance.unwrap_or(0.0))) }
     }
 
     /// The variances along x and y of a column \[px²\].
