@@ -46,6 +46,7 @@ mod run;
 mod scale;
 mod simulate;
 mod simulations;
+mod single;
 mod spectrum;
 mod spinel;
 mod statistics;

@@ -1,3 +1,4 @@
+use crate::single;
 use crate::watch::Partial;
 use crate::{
     ColumnFit, Error, FitOptions, FitReport, LoadedModel, Localiser, Restored, Scale, ScaleChoice, Watch,
@@ -19,8 +20,8 @@ pub(crate) const MAX_WORKING_SIDE: f64 = 16384.0;
 /// Peaks lower than this part of a perfect one are no columns but where one is expected.
 pub(crate) const LOWEST_PEAK: f32 = 0.08;
 
-/// Columns of this score lead one to expect others.
-const SURE: f64 = 0.5;
+/// Columns of this score lead one to expect others: beside a particle a column that is none would lead to the next.
+const SURE: f64 = 0.9;
 
 /// Settings of [`locate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,7 +129,7 @@ pub fn locate(
 pub(crate) struct Found {
     pub(crate) column: Column,
     pub(crate) score: f64,
-    features: Features,
+    pub(crate) features: Features,
 }
 
 impl Found {
@@ -191,11 +192,17 @@ impl Seen {
         Ok(Self { resampling, maps })
     }
 
-    /// The columns of the image that are likely enough, from top to bottom and left to right.
-    pub(crate) fn find(&self, model: &LoadedModel, settings: &LocateSettings) -> Vec<Found> {
+    /// The columns of the `image` that are likely enough, from top to bottom and left to right.
+    pub(crate) fn find(
+        &self,
+        image: &Array2<f32>,
+        model: &LoadedModel,
+        settings: &LocateSettings,
+    ) -> Vec<Found> {
         let mut found = self.peaks(model, settings.method);
         if settings.method != Localiser::Otsu {
             found = self.add_expected(model, found);
+            single::judge(image, &self.resampling, &mut found);
             found.retain(|found| found.score >= settings.threshold);
             found.sort_by(|a, b| a.column.y.total_cmp(&b.column.y).then(a.column.x.total_cmp(&b.column.x)));
         }

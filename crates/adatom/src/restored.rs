@@ -96,7 +96,7 @@ impl Restored {
     ) -> LocatedColumns {
         let begun = Instant::now();
         watch.stage(Stage::Measure);
-        let mut columns = measure(image, &self.maps, &self.seen, &self.seen.find(model, settings));
+        let mut columns = measure(image, &self.maps, &self.seen, &self.seen.find(image, model, settings));
         let mut seconds = vec![("measure", begun.elapsed().as_secs_f64())];
         let measured = Instant::now();
         if settings.method.fits() {

@@ -24,6 +24,8 @@ const MAGNIFIED: f64 = 1.36;
 const LARGER: f64 = 1.5;
 /// Where there is no lattice, scales are tried at which the spots that stand out have these σ \[px\].
 const SPOT_SIGMAS_PX: [f64; 3] = [2.0, 2.8, 4.0];
+/// Where nobody is sure of anything at any scale, but spots stand out, they should have a σ in this range \[px\].
+const SPOTS_PX: (f64, f64) = (1.9, 6.0);
 /// Such a scale is at most this, and at most this multiple of that by the spacing.
 const MOST_BY_SPOTS: (f64, f64) = (2.2, 4.0);
 /// Scales that are tried where there is no lattice.
@@ -35,7 +37,7 @@ const NEAREST_PX: (f64, f64, f64) = (8.5, 30.0, 14.0);
 const ENOUGH_COLUMNS: usize = 6;
 /// Scales are tried on the middle of the image: so much of it at the scale by a lattice \[px\], or
 /// the second number \[px of the image\] where there is none.
-const TRIAL_PX: (f64, f64) = (256.0, 512.0);
+pub(crate) const TRIAL_PX: (f64, f64) = (256.0, 512.0);
 /// Another scale is taken when it is worth more by this part, and by this number of columns.
 const BETTER: (f64, f64) = (0.05, 0.5);
 
@@ -162,10 +164,20 @@ pub(crate) fn choose(
     if let Some(spacing) = measured.filter(|spacing| spacing.lattice) {
         let side = TRIAL_PX.0 * spacing.pixels / WORKING_SPACING_PX;
         let candidates = by_spacing(spacing);
-        let found = trials.surest(&candidates, side, true, limited)?;
+        let (found, mut tried) = trials.surest(&candidates, side, true, limited)?;
+        let mut factor = found.factor;
+        if found.worth <= 0.0
+            && let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1))
+        {
+            let part = middle(image, side);
+            for width in SPOT_SIGMAS_PX {
+                let trial = trials.at(&part, limited(width / sigma), false)?;
+                tried.push((trial.factor, trial.worth));
+            }
+            factor = by_spots(&tried, sigma).unwrap_or(factor);
+        }
         if found.worth > NONSENSE && found.columns.len() >= ENOUGH_COLUMNS {
-            let corrected = found.factor != candidates[0];
-            return Ok(ScaleChoice { factor: found.factor, measured, corrected });
+            return Ok(ScaleChoice { factor, measured, corrected: factor != candidates[0] });
         }
     }
     // Rows that were displaced, or noise, can have a spacing, too: with few columns it is no lattice.
@@ -174,7 +186,8 @@ pub(crate) fn choose(
     let mut candidates = measured.map_or_else(Vec::new, by_spacing);
     let first = candidates.first().copied();
     candidates.extend(first.map(|by_spacing| limited(LARGER * by_spacing)));
-    if let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1)) {
+    let spots = spot_sigma(&middle(image, TRIAL_PX.1));
+    if let Some(sigma) = spots {
         // Spots much smaller than the spacing are noise.
         let (most, multiple) = MOST_BY_SPOTS;
         let largest = first.map_or(most, |by_spacing| most.min(multiple * by_spacing));
@@ -190,8 +203,18 @@ pub(crate) fn choose(
     }
     // The spacing may be that of a few columns' background, and the spots noise.
     candidates.extend(LADDER.map(limited));
-    let found = trials.surest(&candidates, TRIAL_PX.1, false, limited)?;
-    Ok(ScaleChoice { factor: found.factor, measured, corrected: found.factor != candidates[0] })
+    let (found, tried) = trials.surest(&candidates, TRIAL_PX.1, false, limited)?;
+    let unsure = spots.filter(|_| found.worth <= 0.0);
+    let factor = unsure.and_then(|sigma| by_spots(&tried, sigma)).unwrap_or(found.factor);
+    Ok(ScaleChoice { factor, measured, corrected: factor != candidates[0] })
+}
+
+/// The scale of those `tried`, each with what it is worth though all is in doubt, that is worth most and lets the network see
+/// spots of this σ \[px of the image\] well: single atoms on a support are as doubtful one by one as noise is, but together
+/// they stand out from it.
+fn by_spots(tried: &[(f64, f64)], sigma: f64) -> Option<f64> {
+    let seen_well = tried.iter().filter(|(factor, _)| (SPOTS_PX.0..=SPOTS_PX.1).contains(&(factor * sigma)));
+    seen_well.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, worth)| *worth > 0.0).map(|(factor, _)| *factor)
 }
 
 /// Looks at the middle of an image at several scales.
@@ -222,30 +245,37 @@ impl Trial {
 }
 
 impl Trials<'_> {
+    /// What the network sees of a part of the image at `factor`.
+    fn at(&self, part: &Array2<f32>, factor: f64, strict: bool) -> Result<Trial, Error> {
+        let seen = Seen::new(part, self.aspect, factor, self.model, &mut Aside(self.watch))?;
+        let columns = seen.peaks(self.model, self.method);
+        Ok(Trial { factor, worth: worth(&columns, factor, strict), columns })
+    }
+
     /// The trial that is worth most of those at `candidates`, of a `lattice` magnified, and at one at which the columns are
     /// about as far apart as the network likes them. Where there is no `lattice` doubt counts against all, else against
-    /// the last two. `side` is that of the part that is looked at \[px of the image\].
+    /// the last two. `side` is that of the part that is looked at \[px of the image\]. With it the `candidates` and what each
+    /// is worth though all is in doubt.
     fn surest(
         &self,
         candidates: &[f64],
         side: f64,
         lattice: bool,
         limited: impl Fn(f64) -> f64,
-    ) -> Result<Trial, Error> {
+    ) -> Result<(Trial, Vec<(f64, f64)>), Error> {
         let part = middle(self.image, side);
-        let trial = |factor: f64, strict: bool| -> Result<Trial, Error> {
-            let seen = Seen::new(&part, self.aspect, factor, self.model, &mut Aside(self.watch))?;
-            let columns = seen.peaks(self.model, self.method);
-            Ok(Trial { factor, worth: worth(&columns, factor, strict), columns })
-        };
-        let mut best = trial(candidates[0], !lattice)?;
-        for factor in &candidates[1..] {
-            best = best.or(trial(*factor, !lattice)?);
+        let hope = |trial: &Trial| (trial.factor, worth(&trial.columns, trial.factor, false));
+        let mut best = self.at(&part, candidates[0], !lattice)?;
+        let mut tried = vec![hope(&best)];
+        for &factor in &candidates[1..] {
+            let trial = self.at(&part, factor, !lattice)?;
+            tried.push(hope(&trial));
+            best = best.or(trial);
         }
         // No lattice's vector stands for these scales. In noise all may be in doubt: few columns are no better for that.
         best.worth = worth(&best.columns, best.factor, true);
         let or_at = |best: Trial, factor: f64| -> Result<Trial, Error> {
-            let other = trial(limited(factor), true)?;
+            let other = self.at(&part, limited(factor), true)?;
             Ok(if other.worth > 0.0 { best.or(other) } else { best })
         };
         if lattice {
@@ -258,16 +288,30 @@ impl Trials<'_> {
             let factor = best.factor * NEAREST_PX.2 / nearest;
             best = or_at(best, factor)?;
         }
-        Ok(best)
+        Ok((best, tried))
     }
 }
 
 /// The middle of an image, at most `side` pixels high and wide.
-fn middle(image: &Array2<f32>, side: f64) -> Array2<f32> {
+pub(crate) fn middle(image: &Array2<f32>, side: f64) -> Array2<f32> {
     let (height, width) = image.dim();
     let part = |size: usize| {
         let kept = (side.ceil() as usize).clamp(1, size);
         ((size - kept) / 2)..((size - kept) / 2 + kept)
     };
     image.slice(s![part(height), part(width)]).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Spots of 2 px: at 0.06 they can't be seen, at 4 they are 8 px wide.
+    #[test]
+    fn spots_decide_where_nobody_is_sure() {
+        let tried = [(0.06, 9.0), (1.0, 3.0), (1.4, 5.0), (4.0, 20.0)];
+        assert_eq!(by_spots(&tried, 2.0), Some(1.4));
+        assert_eq!(by_spots(&tried, 20.0), None);
+        assert_eq!(by_spots(&[(1.0, -2.0)], 2.0), None);
+    }
 }

@@ -9,6 +9,8 @@ const FILTERS: usize = 10;
 /// Responses that are looked at: so many of the highest, but at most this part of all maxima.
 const HIGHEST: usize = 10;
 const PART: f64 = 0.25;
+/// What is around a spot, in widths of the filter.
+const SURROUNDINGS: f64 = 8.0;
 /// Fewer maxima than this say nothing.
 const FEWEST: usize = 3;
 /// Parts of the image down and across, each with a noise of its own.
@@ -51,6 +53,38 @@ pub fn spot_sigma(image: &Array2<f32>) -> Option<f64> {
     // Against white noise the difference of two close Gaussians of mean width s answers a spot of
     // σ as s³/(σ² + s²)², most at s = √3 σ.
     Some(middle * STEP.powf(offset) / 3.0_f64.sqrt())
+}
+
+/// How far spots of this σ \[px\] at some places stand out from what is around: the response of the filter matched to them, the
+/// highest within a pixel, over the standard deviation that the mean absolute response around tells.
+pub fn standing_out(image: &Array2<f32>, places: &[(f64, f64)], sigma: f64) -> Vec<f64> {
+    let width = 3.0_f64.sqrt() * sigma;
+    let (narrow, wide) = (blur(image, width / STEP.sqrt()), blur(image, width * STEP.sqrt()));
+    let response = narrow - wide;
+    let (rows, columns) = image.dim();
+    // What is around changes slowly: means over squares will do.
+    let side = (width as usize).max(1);
+    let mean = |(down, across): (usize, usize)| {
+        let (top, left) = (down * side, across * side);
+        let square = s![top..(top + side).min(rows), left..(left + side).min(columns)];
+        response.slice(square).mapv(f32::abs).mean().unwrap_or(0.0)
+    };
+    let squares = Array2::from_shape_fn((rows.div_ceil(side), columns.div_ceil(side)), mean);
+    let around = blur(&squares, SURROUNDINGS * width / side as f64);
+    let at = |place: f64, size: usize| (place.round().max(0.0) as usize).min(size.saturating_sub(1));
+    let stands = |&(x, y): &(f64, f64)| {
+        let (row, column) = (at(y, rows), at(x, columns));
+        let near = s![
+            row.saturating_sub(1)..(row + 2).min(rows),
+            column.saturating_sub(1)..(column + 2).min(columns)
+        ];
+        let highest = response.slice(near).iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+        // The mean absolute value of normal noise is 0.8 of its standard deviation.
+        f64::from(highest)
+            / (f64::from(around[(row / side, column / side)]) * (0.5 * std::f64::consts::PI).sqrt())
+                .max(1e-30)
+    };
+    places.iter().map(stands).collect()
 }
 
 /// How far the highest maxima of a response lie above its median, in standard deviations as the
@@ -141,6 +175,27 @@ mod tests {
             let measured = spot_sigma(&spots(sigma, height)).unwrap();
             assert!((measured / sigma - 1.0).abs() < 0.3, "{measured} px, not {sigma}");
         }
+    }
+
+    /// Against white noise of unit variance a filter of width √3 σ, twice a Gaussian's second derivative, answers a spot of
+    /// height h with √(2π) 3√3/8 hσ = 1.63 hσ standard deviations: within 20 %, as two Gaussians' difference is only about
+    /// that derivative, the highest of nine pixels is taken, and the spots themselves are around. Between them there is noise alone.
+    #[test]
+    fn spots_stand_out_as_far_as_theory_says() {
+        for (sigma, height) in [(1.8, 1.6), (3.0, 1.0)] {
+            let image = spots(sigma, height);
+            let places: Vec<(f64, f64)> =
+                (0..8).map(|k| ((37 * k % 230 + 13) as f64, (91 * k % 230 + 13) as f64)).collect();
+            let mean = |z: &[f64]| z.iter().sum::<f64>() / z.len() as f64;
+            let found = mean(&standing_out(&image, &places, sigma));
+            let theory = (2.0 * std::f64::consts::PI).sqrt() * 27.0_f64.sqrt() / 8.0 * height * sigma;
+            assert!((found / theory - 1.0).abs() < 0.2, "{sigma} px: {found}, not {theory}");
+            let away: Vec<(f64, f64)> =
+                places.iter().map(|(x, y)| (x + 8.0 * sigma, y + 8.0 * sigma)).collect();
+            let noise = mean(&standing_out(&image, &away, sigma));
+            assert!(noise.abs() < 1.5, "{noise}");
+        }
+        assert!(standing_out(&Array2::zeros((9, 9)), &[(40.0, -3.0)], 2.0)[0].abs() < 1e-9);
     }
 
     #[test]

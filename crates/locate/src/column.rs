@@ -50,6 +50,8 @@ pub enum Flag {
     Split,
     /// Not a peak of its own in the map: looked for where the lattice has a place for it.
     Expected,
+    /// Single atoms, far from each other: its score tells how far it stands out from its surroundings.
+    Single,
 }
 
 impl Flag {
@@ -59,6 +61,7 @@ impl Flag {
             Self::Border => "border",
             Self::Split => "split",
             Self::Expected => "expected",
+            Self::Single => "single",
         }
     }
 }

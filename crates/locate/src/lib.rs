@@ -22,7 +22,7 @@ mod resample;
 mod score;
 mod spacing;
 
-pub use blob::spot_sigma;
+pub use blob::{spot_sigma, standing_out};
 pub use bound::{Information, cramer_rao, displaced_rows, jitter_floor};
 pub use calibration::Calibration;
 pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance, nearest_distances};
