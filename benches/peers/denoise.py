@@ -81,7 +81,7 @@ def nlm(image, sigma, strength):
 
 def measure(library, sample, model):
     """PSNR of the image and of each method, and seconds of each method."""
-    name = sample["id"]
+    name = f"{sample['id']:05}"
     image, truth = read(library, "image", name), read(library, "noNoise", name)
     # On the same grey scale but for the offset, see `adatom simulate`.
     peak = read(library, "noBackgroundnoNoise", name).max()
@@ -141,7 +141,7 @@ def main():
         command = [ADATOM, "simulate", "--recipe", options.recipe, "--seed", str(options.seed)]
         command += ["--count", str(options.count), "-o", str(library)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        samples = json.loads((library / "samples.json").read_text())
+        samples = [json.loads(line) for line in (library / "samples.jsonl").read_text().splitlines()]
         print(f"recipe {options.recipe} (seed {options.seed}), {len(samples)} samples")
         results = []
         for sample in samples:
