@@ -123,7 +123,7 @@ fn nearest(columns: &[Found]) -> Option<f64> {
 
 /// Chooses the scale for `image`: the one at which the network is surest of its columns among that
 /// by the measured spacing and smaller ones and, where there is no lattice, larger ones, those by the width of its
-/// spots and those of a ladder.
+/// spots and those of a ladder. Where it is sure of nothing, but spots stand out, these decide.
 ///
 /// # Errors
 /// When a fixed scale makes no sense, the network can't be run, or the watcher stops it.
