@@ -165,18 +165,18 @@ pub(crate) fn choose(
         let side = TRIAL_PX.0 * spacing.pixels / WORKING_SPACING_PX;
         let candidates = by_spacing(spacing);
         let (found, mut tried) = trials.surest(&candidates, side, true, limited)?;
-        let mut factor = found.factor;
-        if found.worth <= 0.0
-            && let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1))
-        {
-            let part = middle(image, side);
-            for width in SPOT_SIGMAS_PX {
-                let trial = trials.at(&part, limited(width / sigma), false)?;
-                tried.push((trial.factor, trial.worth));
-            }
-            factor = by_spots(&tried, sigma).unwrap_or(factor);
-        }
         if found.worth > NONSENSE && found.columns.len() >= ENOUGH_COLUMNS {
+            let mut factor = found.factor;
+            if found.worth <= 0.0
+                && let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1))
+            {
+                let part = middle(image, side);
+                for width in SPOT_SIGMAS_PX {
+                    let trial = trials.at(&part, limited(width / sigma), false)?;
+                    tried.push((trial.factor, trial.worth));
+                }
+                factor = by_spots(&tried, sigma).unwrap_or(factor);
+            }
             return Ok(ScaleChoice { factor, measured, corrected: factor != candidates[0] });
         }
     }

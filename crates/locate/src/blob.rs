@@ -157,14 +157,18 @@ mod tests {
         (0..12).map(|k| uniform(12 * index + k)).sum::<f32>() - 6.0
     }
 
+    fn places() -> Vec<(f64, f64)> {
+        (0..8).map(|k| (f64::from(37 * k % 230 + 13), f64::from(91 * k % 230 + 13))).collect()
+    }
+
     fn spots(sigma: f64, height: f64) -> Array2<f32> {
+        let places = places();
         Array2::from_shape_fn((256, 256), |(r, c)| {
-            let spot = |k: usize| {
-                let (x, y) = ((37 * k % 230 + 13) as f64, (91 * k % 230 + 13) as f64);
+            let spot = |(x, y): &(f64, f64)| {
                 (-((c as f64 - x).powi(2) + (r as f64 - y).powi(2)) / (2.0 * sigma * sigma)).exp()
             };
             // On a slope that is higher than the spots.
-            (height * (0..8).map(spot).sum::<f64>()) as f32 + noise(256 * r + c) + 0.1 * c as f32
+            (height * places.iter().map(spot).sum::<f64>()) as f32 + noise(256 * r + c) + 0.1 * c as f32
         })
     }
 
@@ -184,8 +188,7 @@ mod tests {
     fn spots_stand_out_as_far_as_theory_says() {
         for (sigma, height) in [(1.8, 1.6), (3.0, 1.0)] {
             let image = spots(sigma, height);
-            let places: Vec<(f64, f64)> =
-                (0..8).map(|k| ((37 * k % 230 + 13) as f64, (91 * k % 230 + 13) as f64)).collect();
+            let places = places();
             let mean = |z: &[f64]| z.iter().sum::<f64>() / z.len() as f64;
             let found = mean(&standing_out(&image, &places, sigma));
             let theory = (2.0 * std::f64::consts::PI).sqrt() * 27.0_f64.sqrt() / 8.0 * height * sigma;

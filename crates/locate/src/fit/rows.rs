@@ -110,10 +110,10 @@ pub(super) fn solve(fitting: &mut Fitting<'_>) -> Option<Posterior> {
         }
     }
     fitting.context.noise.jitter_px = jitter;
-    // Error bars don't count on the lattice.
     if rounds == 0 {
         return None;
     }
+    // Error bars don't count on the lattice.
     let mut posterior = newton(fitting, jitter, &opposite, None)?.1;
     // What isn't known of rows is in their information; of what is found of them the slow part is missing.
     let rows = &fitting.context.rows;
