@@ -36,8 +36,9 @@ def main():
             sys.exit(f"{name}: {run.stderr.strip()}")
         result = json.loads(run.stdout)
         before, after = result["before"], result["after"]
-        good = after["f1"] > before["f1"] or after["rmse_angstrom"] < before["rmse_angstrom"]
-        better += good
+        # What got worse in one so that the other is no gain is not written.
+        good = result["folder"] and (after["f1"] > before["f1"] or after["rmse_angstrom"] < before["rmse_angstrom"])
+        better += bool(good)
         pairs = [f"{before[k]:.{d}f}{u} | {after[k]:.{d}f}{u}" for k, d, u in (
             ("f1", 4, ""), ("rmse_angstrom", 4, " Å"), ("psnr_out_db", 1, " dB"))]
         print(f"| {name} [{CRYSTALS[name]}] | {result['steps']} | {' | '.join(pairs)} | {'yes' if good else 'no'} |",

@@ -24,12 +24,14 @@ const SEEDS: [u64; 3] = [101, 102, 103];
 const SIDE: usize = 128;
 /// Columns of lattice that a sample to be judged by shows, about, and its sides \[px\].
 const JUDGED: (f64, f64, f64) = (10.0, 128.0, 512.0);
+/// Samples that tell at which scales the network sees this crystal: noise decides between some.
+const LOOKED_AT: u64 = 8;
 /// Steps that the pace is measured with.
 const PACE_STEPS: u64 = 6;
 /// Highest learning rate: a quarter of a fresh training's.
 const RATE: f64 = 5e-4;
 /// A model got worse when its F1 fell by more than this, or its error grew by the second part
-/// while F1 did not rise.
+/// while F1 did not rise by as much as the first.
 const WORSE: (f64, f64) = (5e-4, 0.01);
 
 /// A crystal and the conditions it is imaged under.
@@ -97,7 +99,7 @@ impl Judgement {
 
     fn is_worse_than(&self, before: &Self) -> bool {
         self.f1 < before.f1 - WORSE.0
-            || (self.f1 <= before.f1 && self.rmse_angstrom > before.rmse_angstrom * (1.0 + WORSE.1))
+            || (self.f1 < before.f1 + WORSE.0 && self.rmse_angstrom > before.rmse_angstrom * (1.0 + WORSE.1))
     }
 }
 
@@ -149,8 +151,14 @@ pub fn adapt(
         Ok(Judgement::of(&evaluate(&held_back, request.samples, model, &settings, &mut |_| {})?))
     };
     let before = judge(&model)?;
+    let mut scales = (factor, factor);
+    let looked_at = Generator::new(judged.clone(), SEEDS[0])?;
+    for index in 0..LOOKED_AT {
+        let factor = see(&looked_at.sample(index)?.image)?.scale.factor;
+        scales = (scales.0.min(factor), scales.1.max(factor));
+    }
     let generator =
-        Generator::new(training_recipe(judged.clone(), &request, &conditions, factor)?, SEEDS[0])?;
+        Generator::new(training_recipe(judged.clone(), &request, &conditions, scales)?, SEEDS[0])?;
     let work = tempfile::tempdir_in(output.path()).map_err(|e| Error::io(output.path(), e))?;
     let config = |steps: u64| TrainConfig {
         network: request.model.weights().config().clone(),
@@ -267,31 +275,52 @@ fn dose(low: f64, high: f64) -> DoseRecipe {
     }
 }
 
-/// The same at the scales at which the network may see it, under somewhat wider conditions, with
+/// The same at the scales at which the network may see it, smallest and largest, under somewhat wider conditions, with
 /// part of the columns missing or of other brightness, and at other thicknesses.
 fn training_recipe(
     mut recipe: Recipe,
     request: &AdaptRequest<'_>,
     conditions: &Conditions,
-    factor: f64,
+    (smallest, largest): (f64, f64),
 ) -> Result<Recipe, Error> {
     let general = Recipe::open("extended")?;
-    let pixel = request.pixel_size.x_angstrom / factor;
-    let field = SIDE as f64 * pixel;
+    let field = |factor: f64| SIDE as f64 * request.pixel_size.x_angstrom / factor;
     recipe.image = ImageRecipe {
         width: SIDE,
         height: SIDE,
-        field_of_view_angstrom: Some(Draw::Range { low: 0.85 * field, high: 2.1 * field, log: true }),
+        field_of_view_angstrom: Some(Draw::Range {
+            low: 0.85 * field(largest),
+            high: 2.1 * field(smallest),
+            log: true,
+        }),
         ..recipe.image
     };
     recipe.disorder = general.disorder;
     recipe.labels.gaussian_sigma_px = general.labels.gaussian_sigma_px;
     recipe.detector.blur_px = general.detector.blur_px;
-    let electrons = conditions.peak_electrons / (factor * factor);
-    recipe.dose = dose(0.5 * electrons, 8.0 * electrons);
+    let electrons = |factor: f64| conditions.peak_electrons / (factor * factor);
+    recipe.dose = dose(0.5 * electrons(largest), 8.0 * electrons(smallest));
     let mut cluster = recipe.structure[0].clone();
     cluster.form = Form::Cluster;
     cluster.weight = 0.25;
     recipe.structure.push(cluster);
     Ok(recipe.checked("of the session")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_in_many_thousands_is_not_worth_places_that_are_worse() {
+        let judged = |f1: f64, rmse_angstrom: f64| Judgement { f1, rmse_angstrom, psnr_out_db: 33.0 };
+        let before = judged(0.998, 0.043);
+        assert!(
+            !judged(0.998, 0.0433).is_worse_than(&before) && !judged(0.9976, 0.040).is_worse_than(&before)
+        );
+        assert!(
+            judged(0.9981, 0.050).is_worse_than(&before) && !judged(0.9990, 0.050).is_worse_than(&before)
+        );
+        assert!(judged(0.9970, 0.030).is_worse_than(&before));
+    }
 }
