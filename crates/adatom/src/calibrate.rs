@@ -6,9 +6,12 @@ use adatom_locate::{Calibration, Flag};
 use adatom_network::{ModelCard, ScoreCalibration, Shape};
 use std::path::Path;
 
+/// The trials that choose a scale need a calibration themselves: it is made without them, of many samples on one in so many.
+const FIRST: usize = 4;
+const MANY: u64 = 400;
+
 /// Measures on `count` samples of each generator how a peak of the map goes with the chance that it
-/// is a column, and makes that the model's score from now on. `progress` is told of each of
-/// two steps a sample.
+/// is a column, and makes that the model's score from now on. `progress` is told which part is done.
 ///
 /// # Errors
 /// When a sample can't be made or the network can't be run.
@@ -16,26 +19,25 @@ pub fn calibrate(
     model: &mut LoadedModel,
     generators: &[&Generator],
     count: u64,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(f64),
 ) -> Result<(), Error> {
-    let samples = generators
-        .iter()
-        .flat_map(|generator| (0..count).map(|index| generator.sample(index)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let first = if count < MANY { 1 } else { FIRST };
+    let all = generators.len() as u64 * (count.div_ceil(first as u64) + count);
     let mut done = 0;
-    // The trials that choose a scale need a calibration themselves: the first is made without them.
-    for scale in [Scale::Spacing(WORKING_SPACING_PX), Scale::Auto] {
+    for (scale, step) in [(Scale::Spacing(WORKING_SPACING_PX), first), (Scale::Auto, 1)] {
         let settings = LocateSettings { scale, threshold: 0.0, ..LocateSettings::default() };
         let (mut peaks, mut expected) = (Vec::new(), Vec::new());
-        for sample in &samples {
+        let samples = generators.iter().flat_map(|g| (0..count).step_by(step).map(|index| g.sample(index)));
+        for sample in samples {
+            let sample = sample?;
             let located = locate(&sample.image, None, model, &settings, &mut |_| {})?;
-            let rights = score_sample(sample, located.columns.iter().map(|c| (c.x, c.y))).1;
+            let rights = score_sample(&sample, located.columns.iter().map(|c| (c.x, c.y))).1;
             for (column, right) in located.columns.iter().zip(rights) {
                 let kind = if column.flags.contains(&Flag::Expected) { &mut expected } else { &mut peaks };
                 kind.extend(right.map(|right| (column.features, right)));
             }
             done += 1;
-            progress(done);
+            progress(done as f64 / all as f64);
         }
         model.calibration = Calibration::fit(&peaks);
         model.expected_calibration = Some(Calibration::fit(&expected));

@@ -129,14 +129,16 @@ pub fn parse_scale(text: &str) -> Result<Scale, Failure> {
     text.parse().map_err(|error: Error| Failure::usage(format!("--scale: {error}")))
 }
 
+pub fn check_threshold(threshold: f64) -> Result<(), Failure> {
+    match (0.0..=1.0).contains(&threshold) {
+        true => Ok(()),
+        false => Err(Failure::usage(format!("--threshold {threshold}: give a number from 0 to 1"))),
+    }
+}
+
 fn locate_settings(localiser: &args::Localiser) -> Result<LocateSettings, Failure> {
     let scale = parse_scale(&localiser.scale)?;
-    if !(0.0..=1.0).contains(&localiser.threshold) {
-        return Err(Failure::usage(format!(
-            "--threshold {}: give a number from 0 to 1",
-            localiser.threshold
-        )));
-    }
+    check_threshold(localiser.threshold)?;
     let method = match localiser.method {
         args::Method::Centroid => Localiser::Centroid,
         args::Method::Otsu => Localiser::Otsu,
@@ -328,9 +330,8 @@ pub fn calibrate(options: &args::Calibrate) -> Done {
         .collect::<Result<Vec<_>, _>>()?;
     let mut model = Model::from_path(&options.model)?.open(options.device.into())?;
     let mut bar = Bar::new("calibrating");
-    let steps = 2.0 * (options.count * generators.len() as u64) as f64;
     let generators: Vec<&Generator> = generators.iter().collect();
-    adatom::calibrate(&mut model, &generators, options.count, &mut |done| bar.show(done as f64 / steps))?;
+    adatom::calibrate(&mut model, &generators, options.count, &mut |part| bar.show(part))?;
     bar.clear();
     let card = Model::card_path(&options.model);
     adatom::write_card(model.card(), &card)?;

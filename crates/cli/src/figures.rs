@@ -1,7 +1,7 @@
 //! The paper's figures as tables.
 
 use crate::arguments::BenchFigure;
-use crate::commands::{Bar, Done, Failure, open_model, say};
+use crate::commands::{Bar, Done, Failure, check_threshold, open_model, say};
 use crate::measure::{check_samples, write_table};
 use adatom::{Edges, FigureSettings, Spinel};
 use std::fmt::Display;
@@ -82,6 +82,7 @@ pub fn spinel(options: &BenchFigure) -> Done {
 
 fn settings(options: &BenchFigure) -> Result<FigureSettings, Failure> {
     check_samples(options.count, &[options.psnr])?;
+    check_threshold(options.threshold)?;
     let &BenchFigure { psnr: psnr_db, count, threshold, .. } = options;
     Ok(FigureSettings { psnr_db, count, seed: options.run.seed, threshold })
 }

@@ -289,6 +289,8 @@ fn bad_usage_is_exit_code_2() {
         &["locate"][..],
         &["locate", "x.tif", "--pixel-size", "12"],
         &["locate", "x.tif", "--scale", "wide"],
+        &["locate", "x.tif", "--threshold", "7"],
+        &["bench", "edges", "--threshold", "nan"],
         &["evaluate", "--recipe", "no-such-recipe"],
         &["evaluate", "--count", "0"],
         &["simulate"],
