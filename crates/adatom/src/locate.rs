@@ -21,7 +21,10 @@ pub(crate) const MAX_WORKING_SIDE: f64 = 16384.0;
 pub(crate) const LOWEST_PEAK: f32 = 0.08;
 
 /// Columns of this score lead one to expect others: beside a particle a column that is none would lead to the next.
-const SURE: f64 = 0.9;
+const SURE: f64 = 0.95;
+/// With a chance between these a column is in doubt: the network looks again within so many pixels of its image.
+const DOUBTFUL: (f64, f64) = (0.01, 0.97);
+const AGAIN_PX: f64 = 12.0;
 
 /// Settings of [`locate`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,6 +183,40 @@ impl Seen {
         model: &LoadedModel,
         watch: &mut dyn Watch,
     ) -> Result<Self, Error> {
+        Ok(Self::with_image(image, aspect, factor, model, watch)?.0)
+    }
+
+    /// As [`Self::new`], and where columns are in doubt the masks are means over the image and its mirror images; not where
+    /// most are, as single atoms: that takes four times as long, and there is no sure one to go by.
+    pub(crate) fn twice(
+        image: &Array2<f32>,
+        aspect: f64,
+        factor: f64,
+        model: &LoadedModel,
+        watch: &mut dyn Watch,
+    ) -> Result<Self, Error> {
+        let (mut seen, resampled) = Self::with_image(image, aspect, factor, model, watch)?;
+        let found = seen.add_expected(model, seen.peaks(model, Localiser::Centroid));
+        let doubtful: Vec<(f64, f64)> = found
+            .iter()
+            .filter(|found| (DOUBTFUL.0..=DOUBTFUL.1).contains(&found.score))
+            .map(|found| (found.column.x, found.column.y))
+            .collect();
+        let sure = found.iter().filter(|found| found.score > DOUBTFUL.1).count();
+        if doubtful.len() <= sure {
+            let go_on = || !watch.stopped();
+            model.inference.average_mirrored(&resampled, &mut seen.maps, &doubtful, AGAIN_PX, go_on)?;
+        }
+        if watch.stopped() { Err(Error::Stopped) } else { Ok(seen) }
+    }
+
+    fn with_image(
+        image: &Array2<f32>,
+        aspect: f64,
+        factor: f64,
+        model: &LoadedModel,
+        watch: &mut dyn Watch,
+    ) -> Result<(Self, Array2<f32>), Error> {
         let (resampling, seen) = resampled(image, aspect, factor)?;
         let tile = |maps: &Maps, done: usize, all: usize| {
             watch.progress(done as f64 / all as f64);
@@ -189,7 +226,7 @@ impl Seen {
             !watch.stopped()
         };
         let maps = model.inference.maps_while(&seen, tile)?.ok_or(Error::Stopped)?;
-        Ok(Self { resampling, maps })
+        Ok((Self { resampling, maps }, seen))
     }
 
     /// The columns of the `image` that are likely enough, from top to bottom and left to right.
@@ -344,6 +381,35 @@ pub(crate) fn half_height_radius(map: &Array2<f32>, x: f64, y: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::Unwatched;
+
+    /// A lattice of which four columns are fainter and fainter, and the same where noise hides most columns.
+    #[test]
+    fn the_network_looks_again_where_few_columns_are_in_doubt() {
+        let model = crate::Model::built_in().unwrap().open(adatom_network::DeviceChoice::Cpu).unwrap();
+        let scene = |light: f64| {
+            let noise = |r: usize, c: usize| {
+                let hash = |i: u64| (i ^ (i >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let draw = |k: u64| (hash(hash(hash((c + 96 * r) as u64 * 12 + k + 1))) >> 11) as f64;
+                (0..12).map(draw).sum::<f64>() / (1_u64 << 53) as f64 - 6.0
+            };
+            Array2::from_shape_fn((96, 96), |(r, c)| {
+                let columns = (0..36).map(|i| {
+                    let (x, y) = (8.0 + 16.0 * f64::from(i % 6), 8.0 + 16.0 * f64::from(i / 6));
+                    let height = if (13..17).contains(&i) { 0.04 * f64::from(i - 12) } else { 1.0 };
+                    height * (-((c as f64 - x).powi(2) + (r as f64 - y).powi(2)) / (2.0 * 3.0 * 3.0)).exp()
+                });
+                (light * columns.sum::<f64>() + noise(r, c)) as f32
+            })
+        };
+        for (light, again) in [(8.0, true), (0.3, false)] {
+            let image = scene(light);
+            let once = Seen::new(&image, 1.0, 1.0, &model, &mut Unwatched).unwrap().maps;
+            let twice = Seen::twice(&image, 1.0, 1.0, &model, &mut Unwatched).unwrap().maps;
+            assert_eq!(once[&Task::GaussianMask] != twice[&Task::GaussianMask], again, "{light}");
+            assert_eq!(once[&Task::NoNoise], twice[&Task::NoNoise]);
+        }
+    }
 
     /// A Gaussian falls to half at 1.1774 σ.
     #[test]

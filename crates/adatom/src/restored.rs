@@ -41,7 +41,8 @@ pub fn restore(
         return Err(Error::Setting { name: "task", value: task.name().to_owned(), expected });
     }
     let settings = LocateSettings { scale, ..LocateSettings::default() };
-    let mut restored = Restored::new(image, pixel_size, model, &settings, watch)?;
+    let masks = tasks.iter().any(|task| task.is_mask());
+    let mut restored = Restored::looked(image, pixel_size, model, &settings, masks, watch)?;
     restored.maps.retain(|task, _| tasks.contains(task));
     Ok(restored)
 }
@@ -68,6 +69,18 @@ impl Restored {
         settings: &LocateSettings,
         watch: &mut dyn Watch,
     ) -> Result<Self, Error> {
+        Self::looked(image, pixel_size, model, settings, true, watch)
+    }
+
+    /// As [`Self::new`]; only where the `masks` are wanted does the network look twice at columns in doubt.
+    fn looked(
+        image: &Array2<f32>,
+        pixel_size: Option<PixelSize>,
+        model: &LoadedModel,
+        settings: &LocateSettings,
+        masks: bool,
+        watch: &mut dyn Watch,
+    ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         let aspect = pixel_size.map_or(1.0, |size| size.y_angstrom / size.x_angstrom);
         let begun = Instant::now();
@@ -75,7 +88,8 @@ impl Restored {
         let scale = scale::choose(image, aspect, model, settings, &mut warnings, watch)?;
         let scaled = Instant::now();
         watch.stage(Stage::Network);
-        let seen = Seen::new(image, aspect, scale.factor, model, watch)?;
+        let look = if masks { Seen::twice } else { Seen::new };
+        let seen = look(image, aspect, scale.factor, model, watch)?;
         let run = Instant::now();
         let back = seen.resampling.inverse();
         let maps: Maps = seen.maps.iter().map(|(task, map)| (*task, back.apply(map))).collect();

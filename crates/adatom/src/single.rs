@@ -3,17 +3,14 @@
 
 use crate::locate::Found;
 use crate::scale::{TRIAL_PX, middle};
-use adatom_locate::{Flag, Resampling, median, spot_sigma, standing_out};
+use adatom_locate::{FEATURES_OF_ORDER, Flag, Resampling, median, spot_sigma, standing_out};
 use ndarray::Array2;
 use std::f64::consts::PI;
 
-/// The features that tell of order: the parts of a column's neighbours that have another opposite, and of its well seen
-/// surroundings that others have, too.
-const ORDER: [usize; 2] = [4, 6];
 /// Columns of a score from here on, and how many of them tell whether they stand singly.
 const POSSIBLE: f64 = 0.3;
 const ENOUGH: usize = 6;
-/// The medians of these parts where atoms stand singly, at most: those of a crystal are near one, of atoms at random places none
+/// The medians of the features of order where atoms stand singly, at most: those of a crystal are near one, of atoms at random places none
 /// and a sixth.
 const ORDERED: f64 = 0.2;
 /// Part of the image that is within two widths of a column, at most.
@@ -28,7 +25,7 @@ pub(crate) fn judge(image: &Array2<f32>, to_network: &Resampling, found: &mut [F
     let ordered = |feature: usize| {
         median(&mut possible.iter().map(|f| f.features[feature]).collect::<Vec<_>>()).unwrap_or(0.0) > ORDERED
     };
-    if possible.len() < ENOUGH || ORDER.into_iter().any(ordered) {
+    if possible.len() < ENOUGH || FEATURES_OF_ORDER.into_iter().any(ordered) {
         return;
     }
     let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1)) else { return };
@@ -71,7 +68,7 @@ mod tests {
         let places = atoms.iter().copied().chain(elsewhere.filter(far).take(20));
         let found = places.map(|(x, y)| {
             let mut features = adatom_locate::Features::default();
-            ORDER.into_iter().zip(part).for_each(|(feature, part)| features[feature] = part);
+            FEATURES_OF_ORDER.into_iter().zip(part).for_each(|(feature, part)| features[feature] = part);
             Found { column: Column { x, y, height: 0.9, flags: Vec::new() }, score: 0.95, features }
         });
         (image, found.collect())

@@ -19,10 +19,15 @@ const DISC: isize = 3;
 /// A column lies opposite a neighbour when it is this close to the place, as a part of the median
 /// distance.
 const OPPOSITE: f64 = 0.2;
-/// Columns with peaks of this height tell what surrounds columns of the lattice.
+/// Columns with peaks of this height, where the circular mask is as high, tell what surrounds columns of the lattice, and
+/// so many of them how far columns are apart.
 const WELL_SEEN: f64 = 0.25;
+const ENOUGH_SEEN: usize = 6;
 /// Number of features.
 pub(crate) const FEATURES: usize = 8;
+/// Places of those that tell of order: the part of a column's neighbours that have another opposite, and of its well seen
+/// surroundings that others have, too.
+pub const FEATURES_OF_ORDER: [usize; 2] = [4, 6];
 
 /// What the maps say of a column's being real:
 ///
@@ -60,21 +65,23 @@ fn features_among(
         true => column.height.max(LOWEST_EXPECTED),
         false => column.height.max(LOWEST),
     };
+    let masked = |column: &Column| mask.map_or(column.height, |mask| mean_around(mask, column.x, column.y));
     let logit = |column: &Column| {
-        let chance = mask.map_or(column.height, |mask| mean_around(mask, column.x, column.y));
         let surest = if column.flags.contains(&Flag::Expected) { SUREST_EXPECTED } else { SUREST };
-        let chance = chance.clamp(surest, 1.0 - surest);
+        let chance = masked(column).clamp(surest, 1.0 - surest);
         (chance / (1.0 - chance)).ln()
     };
-    let apart = median_nearest_distance(&positions).filter(|d| *d > 0.0);
-    let Some(apart) = apart else {
+    let is_well_seen = |column: &Column| column.height > WELL_SEEN && masked(column) > WELL_SEEN;
+    let seen: Vec<usize> = (0..columns.len()).filter(|&i| is_well_seen(&columns[i])).collect();
+    let well_seen: Vec<(f64, f64)> = seen.iter().map(|&i| positions[i]).collect();
+    // Grains of noise may be many, and closer to each other than columns are.
+    let telling = if well_seen.len() < ENOUGH_SEEN { &positions } else { &well_seen };
+    let Some(apart) = median_nearest_distance(telling).filter(|d| *d > 0.0) else {
         let alone =
             |column: &Column| [height(column).ln(), 0.0, logit(column), 0.0, 0.0, logit(column), 0.0, 0.0];
         return some.iter().map(|(column, _)| alone(column)).collect();
     };
     let logits: Vec<f64> = columns.iter().map(logit).collect();
-    let seen: Vec<usize> = (0..columns.len()).filter(|&i| columns[i].height > WELL_SEEN).collect();
-    let well_seen: Vec<(f64, f64)> = seen.iter().map(|&i| positions[i]).collect();
     let surroundings = Surroundings::new(&well_seen, apart);
     let mut rank = vec![None; columns.len()];
     seen.iter().enumerate().for_each(|(k, &i)| rank[i] = Some(k));
@@ -155,6 +162,21 @@ mod tests {
         let odd = features(&odd, None);
         let mean = |i: usize| odd.iter().map(|f| f[i]).sum::<f64>() / 49.0;
         assert!(mean(4) < 0.3 && mean(6) < 0.5, "{} {}", mean(4), mean(6));
+    }
+
+    /// Five times as many peaks beside it that are closer to each other than its columns, but hardly in the mask.
+    #[test]
+    fn grains_of_noise_do_not_hide_a_lattice() {
+        let column = |x: f64, y: f64, height: f64| Column { x, y, height, flags: Vec::new() };
+        let lattice = (0..49).map(|i| column(30.0 * f64::from(i % 7), 30.0 * f64::from(i / 7), 0.9));
+        let noise = (0..245).map(|i| column(250.0 + 9.0 * f64::from(i % 16), 9.0 * f64::from(i / 16), 0.4));
+        let columns: Vec<Column> = lattice.chain(noise).collect();
+        let mask = Array2::from_shape_fn((200, 410), |(_, c)| if c < 200 { 0.9 } else { 0.1 });
+        let middle = features(&columns, Some(&mask))[24];
+        assert!(
+            middle[3] == 0.0 && middle[4] == 1.0 && middle[6] > 0.9 && middle[7] == middle[6],
+            "{middle:?}"
+        );
     }
 
     /// A mask of ones tells more than one of a tenth; beyond the border nothing counts.

@@ -29,7 +29,7 @@ pub use column::{Column, Flag, Method, Settings, locate, median_nearest_distance
 pub use components::Components;
 pub use detection::{Detectability, detection_threshold};
 pub use expected::expected;
-pub use features::{Features, features, features_beside};
+pub use features::{FEATURES_OF_ORDER, Features, features, features_beside};
 pub use fit::{
     Fit, FitSettings, FittedColumn, NoiseModel, Reason, Sampling, Shape, Start, Statistics, fit_columns,
 };

@@ -1,10 +1,12 @@
 use crate::{NetworkError, Normalisation, Task, Unet, Weights};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, Axis, Ix2, SliceInfo, SliceInfoElem, s};
 use std::collections::BTreeMap;
 
 /// Side of a square tile with its overlap \[px\]; others have at most as many pixels.
 const TILE: usize = 864;
+/// That of the tiles around single places.
+const SMALL_TILE: usize = 256;
 
 /// The restored images and maps of an image, in its own pixels and unit.
 pub type Maps = BTreeMap<Task, Array2<f32>>;
@@ -65,53 +67,169 @@ impl Inference {
         image: &Array2<f32>,
         mut go_on: impl FnMut(&Maps, usize, usize) -> bool,
     ) -> Result<Option<Maps>, NetworkError> {
-        let config = self.weights.config();
         let (height, width) = image.dim();
         let normalisation = Normalisation::of(image);
         let mut maps: Maps =
-            config.tasks.iter().map(|task| (*task, Array2::zeros((height, width)))).collect();
-        let overlap = config.reach();
-        let (tile_rows, tile_columns) =
-            tile_size([height, width], self.tile * self.tile, overlap, config.stride());
-        let tiles: Vec<(usize, usize)> = (0..height)
-            .step_by(tile_rows)
-            .flat_map(|top| (0..width).step_by(tile_columns).map(move |left| (top, left)))
-            .collect();
-        for (done, &(top, left)) in tiles.iter().enumerate() {
-            let rows = tile_rows.min(height - top);
-            let columns = tile_columns.min(width - left);
-            let size = |core: usize| core.next_multiple_of(config.stride()) + 2 * overlap;
-            let (tile_height, tile_width) = (size(rows), size(columns));
-            let mut input = Vec::with_capacity(tile_height * tile_width);
-            for row in 0..tile_height {
-                let line = image.row(reflect(top as isize + row as isize - overlap as isize, height));
-                input.extend((0..tile_width).map(|column| {
-                    let at = reflect(left as isize + column as isize - overlap as isize, width);
-                    normalisation.input(line[at])
-                }));
-            }
-            let input =
-                Tensor::<4>::from_data(TensorData::new(input, [1, 1, tile_height, tile_width]), &self.device);
-            let (output, _) = self.network.forward(input)?;
-            let output = output
-                .into_data()
-                .try_to_vec::<f32>()
-                .map_err(|e| NetworkError::Compute(format!("{e:?}")))?;
-            for (channel, task) in config.tasks.iter().enumerate() {
-                let Some(map) = maps.get_mut(task) else { continue };
-                let mut core = map.slice_mut(s![top..top + rows, left..left + columns]);
-                for (row, mut line) in core.rows_mut().into_iter().enumerate() {
-                    let from = (channel * tile_height + row + overlap) * tile_width + overlap;
-                    line.iter_mut()
-                        .zip(&output[from..])
-                        .for_each(|(to, v)| *to = normalisation.output(*task, *v));
+            self.weights.config().tasks.iter().map(|task| (*task, Array2::zeros((height, width)))).collect();
+        let parts = self.parts([height, width], self.tile);
+        for (done, part) in parts.iter().enumerate() {
+            self.see(image, &normalisation, part, Mirror::NONE, |task, seen| {
+                if let Some(map) = maps.get_mut(&task) {
+                    map.slice_mut(part.slice()).assign(&seen);
                 }
-            }
-            if !go_on(&maps, done + 1, tiles.len()) {
+            })?;
+            if !go_on(&maps, done + 1, parts.len()) {
                 return Ok(None);
             }
         }
         Ok(Some(maps))
+    }
+
+    /// Makes the masks of `maps`, which are those of the `image`, within `reach` of each of the places (x, y) \[px\] the
+    /// means over the image upright and mirrored along its rows, its columns, and both: what differs between them is the network's
+    /// own error. Rows stay rows, as they are displaced one by one and columns aren't. `go_on` is called after each tile and says
+    /// whether to go on; without its consent some masks are means, and others not.
+    ///
+    /// # Errors
+    /// When the network can't be run.
+    pub fn average_mirrored(
+        &self,
+        image: &Array2<f32>,
+        maps: &mut Maps,
+        places: &[(f64, f64)],
+        reach: f64,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<(), NetworkError> {
+        let normalisation = Normalisation::of(image);
+        let near = |tile: usize| -> Vec<Part> {
+            let mut parts = self.parts([image.nrows(), image.ncols()], tile);
+            parts.retain(|part| places.iter().any(|place| part.is_near(*place, reach)));
+            parts
+        };
+        // Small tiles are mostly overlap: where there are places everywhere, larger ones are fewer pixels.
+        let cost = |parts: &[Part]| {
+            parts.iter().map(|part| self.padded(part).iter().product::<usize>()).sum::<usize>()
+        };
+        let (small, large) = (near(self.tile.min(SMALL_TILE)), near(self.tile));
+        let parts = if cost(&small) < cost(&large) { small } else { large };
+        for part in &parts {
+            for mirror in Mirror::OTHERS {
+                self.see(image, &normalisation, part, mirror, |task, seen| {
+                    if let Some(map) = maps.get_mut(&task).filter(|_| task.is_mask()) {
+                        let mut map = map.slice_mut(part.slice());
+                        map += &seen;
+                    }
+                })?;
+                if !go_on() {
+                    return Ok(());
+                }
+            }
+            for (_, map) in maps.iter_mut().filter(|(task, _)| task.is_mask()) {
+                let mut map = map.slice_mut(part.slice());
+                map /= (Mirror::OTHERS.len() + 1) as f32;
+            }
+        }
+        Ok(())
+    }
+
+    /// The parts of an image that are tiles of at most so many pixels as a square of this side.
+    fn parts(&self, [height, width]: [usize; 2], tile: usize) -> Vec<Part> {
+        let config = self.weights.config();
+        let (rows, columns) = tile_size([height, width], tile * tile, config.reach(), config.stride());
+        let tops = (0..height).step_by(rows);
+        let parts = tops.flat_map(|top| {
+            (0..width).step_by(columns).map(move |left| Part {
+                top,
+                left,
+                rows: rows.min(height - top),
+                columns: columns.min(width - left),
+            })
+        });
+        parts.collect()
+    }
+
+    /// Rows and columns of a part with its overlap.
+    fn padded(&self, part: &Part) -> [usize; 2] {
+        let config = self.weights.config();
+        [part.rows, part.columns].map(|core| core.next_multiple_of(config.stride()) + 2 * config.reach())
+    }
+
+    /// Shows the network a part of an image, mirrored, and hands each task's map of it on, mirrored back.
+    fn see(
+        &self,
+        image: &Array2<f32>,
+        normalisation: &Normalisation,
+        part: &Part,
+        mirror: Mirror,
+        mut take: impl FnMut(Task, ArrayView2<'_, f32>),
+    ) -> Result<(), NetworkError> {
+        let config = self.weights.config();
+        let (height, width) = image.dim();
+        let overlap = config.reach();
+        let [tall, wide] = self.padded(part);
+        let mut input = Vec::with_capacity(tall * wide);
+        for row in 0..tall {
+            let line = image.row(reflect(part.top as isize + row as isize - overlap as isize, height));
+            input.extend((0..wide).map(|column| {
+                let at = reflect(part.left as isize + column as isize - overlap as isize, width);
+                normalisation.input(line[at])
+            }));
+        }
+        let shaped = |e: ndarray::ShapeError| NetworkError::Compute(e.to_string());
+        let input = Array2::from_shape_vec((tall, wide), input).map_err(shaped)?;
+        let input = mirror.apply(input.view()).iter().copied().collect::<Vec<f32>>();
+        let input = Tensor::<4>::from_data(TensorData::new(input, [1, 1, tall, wide]), &self.device);
+        let (output, _) = self.network.forward(input)?;
+        let output =
+            output.into_data().try_to_vec::<f32>().map_err(|e| NetworkError::Compute(format!("{e:?}")))?;
+        for (task, map) in config.tasks.iter().zip(output.chunks_exact(tall * wide)) {
+            let map = mirror.apply(ArrayView2::from_shape((tall, wide), map).map_err(shaped)?);
+            let core = map.slice(s![overlap..overlap + part.rows, overlap..overlap + part.columns]);
+            take(*task, core.mapv(|value| normalisation.output(*task, value)).view());
+        }
+        Ok(())
+    }
+}
+
+/// A part of an image that goes through the network at once.
+struct Part {
+    top: usize,
+    left: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Part {
+    fn slice(&self) -> SliceInfo<[SliceInfoElem; 2], Ix2, Ix2> {
+        let (bottom, right) = (self.top + self.rows, self.left + self.columns);
+        s![self.top..bottom, self.left..right]
+    }
+
+    /// Whether a place is in it or at most `reach` beside it.
+    fn is_near(&self, (x, y): (f64, f64), reach: f64) -> bool {
+        let near = |at: f64, first: usize, size: usize| {
+            at >= first as f64 - reach && at <= (first + size) as f64 - 1.0 + reach
+        };
+        near(y, self.top, self.rows) && near(x, self.left, self.columns)
+    }
+}
+
+/// Upright or mirrored along the first axis, the second, or both.
+#[derive(Clone, Copy)]
+struct Mirror(u8);
+
+impl Mirror {
+    const NONE: Self = Self(0);
+    const OTHERS: [Self; 3] = [Self(1), Self(2), Self(3)];
+
+    /// Undoes itself.
+    fn apply<'a>(self, mut map: ArrayView2<'a, f32>) -> ArrayView2<'a, f32> {
+        for axis in [0, 1] {
+            if self.0 & (1 << axis) > 0 {
+                map.invert_axis(Axis(axis));
+            }
+        }
+        map
     }
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use adatom_network::{DeviceChoice, Inference, Maps, NetworkConfig, Task, Weights};
-use ndarray::Array2;
+use ndarray::{Array2, Ix2, SliceInfo, SliceInfoElem, s};
 use support::{on_every_device, on_the_gpu};
 
 /// Convolutions of other orders of summation round differently: some 1e-6 of the range a layer.
@@ -31,6 +31,38 @@ fn tiled_and_whole_results_agree() {
         let whole = Inference::new(weights.clone(), device).maps(&image(), |_, _| {}).unwrap();
         let tiled = Inference::new(weights, device).with_tile(60).maps(&image(), |_, _| {}).unwrap();
         assert_equal(&whole, &tiled);
+    });
+}
+
+/// Against the maps of mirrored images by themselves; sides are multiples of the stride, so that the poolings' cells
+/// are the same ones. Far from the places, and in other maps, nothing changes.
+#[test]
+fn masks_near_places_are_means_over_mirrored_images() {
+    on_every_device(|device| {
+        let config = NetworkConfig { widths: vec![4, 6, 8], ..Default::default() };
+        let network = Inference::new(Weights::new(config, 5).unwrap(), device).with_tile(60);
+        let image = image().slice(s![..72, ..100]).to_owned();
+        let plain = network.maps(&image, |_, _| {}).unwrap();
+        let mut sum = Array2::<f32>::zeros(image.dim());
+        for (rows, columns) in [(1, 1), (-1, 1), (1, -1), (-1, -1)] {
+            let mirrored =
+                |map: &Array2<f32>| map.slice(s![..;rows, ..;columns]).as_standard_layout().to_owned();
+            let maps = network.maps(&mirrored(&image), |_, _| {}).unwrap();
+            sum += &mirrored(&maps[&Task::GaussianMask]);
+        }
+        let mean = sum / 4.0;
+        let mut maps = plain.clone();
+        network.average_mirrored(&image, &mut maps, &[(20.0, 10.0)], 6.0, || true).unwrap();
+        let here = s![4..17, 14..27];
+        let far = s![60.., 80..];
+        let apart = |a: &Array2<f32>, b: &Array2<f32>, part: SliceInfo<[SliceInfoElem; 2], Ix2, Ix2>| {
+            (&a.slice(part) - &b.slice(part)).iter().fold(0.0_f32, |most, v| most.max(v.abs()))
+        };
+        let map = &maps[&Task::GaussianMask];
+        let moved = apart(map, &plain[&Task::GaussianMask], here);
+        assert!(apart(map, &mean, here) < 1e-3 * moved, "{} {moved}", apart(map, &mean, here));
+        assert!(apart(map, &plain[&Task::GaussianMask], far) == 0.0);
+        assert!(maps[&Task::NoNoise] == plain[&Task::NoNoise]);
     });
 }
 
