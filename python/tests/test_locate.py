@@ -252,7 +252,7 @@ adatom.locate(image, scale=1.0, progress=within)
 def handle(*_):
     found.append(len(adatom.locate(image, scale=1.0)))
 signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+signal.setitimer(signal.ITIMER_REAL, 0.2, 1.0)
 large = numpy.random.default_rng(1).random((1200, 1200), dtype=numpy.float32)
 adatom.restore(large, "noNoise", scale=1.0)
 signal.setitimer(signal.ITIMER_REAL, 0)

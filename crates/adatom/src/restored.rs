@@ -24,7 +24,8 @@ pub struct Restored {
     resampling: f64,
 }
 
-/// Restores an image without looking for its columns: the same maps as [`crate::locate`] gives, of `tasks` alone.
+/// Restores an image without looking for its columns: the maps of `tasks` as the network gives them. The masks of
+/// [`crate::locate`] are means over mirrored images where columns are in doubt.
 ///
 /// # Errors
 /// When the scale makes no sense, the model has not learnt a task, the network can't be run, or [`Error::Stopped`].
@@ -41,11 +42,13 @@ pub fn restore(
         return Err(Error::Setting { name: "task", value: task.name().to_owned(), expected });
     }
     let settings = LocateSettings { scale, ..LocateSettings::default() };
-    let masks = tasks.iter().any(|task| task.is_mask());
-    let mut restored = Restored::looked(image, pixel_size, model, &settings, masks, watch)?;
+    let mut restored = Restored::looked(image, pixel_size, model, &settings, Seen::new, watch)?;
     restored.maps.retain(|task, _| tasks.contains(task));
     Ok(restored)
 }
+
+/// How the network looks at an image: [`Seen::new`] or [`Seen::twice`].
+type Look = fn(&Array2<f32>, f64, f64, &LoadedModel, &mut dyn Watch) -> Result<Seen, Error>;
 
 /// Columns by one localiser.
 pub struct LocatedColumns {
@@ -69,16 +72,16 @@ impl Restored {
         settings: &LocateSettings,
         watch: &mut dyn Watch,
     ) -> Result<Self, Error> {
-        Self::looked(image, pixel_size, model, settings, true, watch)
+        Self::looked(image, pixel_size, model, settings, Seen::twice, watch)
     }
 
-    /// As [`Self::new`]; only where the `masks` are wanted does the network look twice at columns in doubt.
+    /// As [`Self::new`], by the `look` of [`Seen`].
     fn looked(
         image: &Array2<f32>,
         pixel_size: Option<PixelSize>,
         model: &LoadedModel,
         settings: &LocateSettings,
-        masks: bool,
+        look: Look,
         watch: &mut dyn Watch,
     ) -> Result<Self, Error> {
         let mut warnings = Vec::new();
@@ -88,7 +91,6 @@ impl Restored {
         let scale = scale::choose(image, aspect, model, settings, &mut warnings, watch)?;
         let scaled = Instant::now();
         watch.stage(Stage::Network);
-        let look = if masks { Seen::twice } else { Seen::new };
         let seen = look(image, aspect, scale.factor, model, watch)?;
         let run = Instant::now();
         let back = seen.resampling.inverse();
