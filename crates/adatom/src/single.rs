@@ -10,9 +10,9 @@ use std::f64::consts::PI;
 /// Columns of a score from here on, and how many of them tell whether they stand singly.
 const POSSIBLE: f64 = 0.3;
 const ENOUGH: usize = 6;
-/// The medians of the features of order where atoms stand singly, at most: those of a crystal are near one, of atoms at random places none
-/// and a sixth.
-const ORDERED: f64 = 0.2;
+/// The medians of the features of order where atoms stand singly, at most: those of a crystal are near one, or a half in noise; of atoms at random
+/// places none and a fifth.
+const ORDERED: [f64; 2] = [0.2, 0.35];
 /// Part of the image that is within two widths of a column, at most.
 const COVERED: f64 = 0.12;
 /// The logit of the chance of an atom that stands out by z standard deviations: a constant and a slope, of 32 images with
@@ -22,10 +22,10 @@ const LOGIT: (f64, f64) = (-6.9, 1.42);
 /// Gives columns that stand singly a chance by how far they stand out from the image, and a flag.
 pub(crate) fn judge(image: &Array2<f32>, to_network: &Resampling, found: &mut [Found]) {
     let possible: Vec<&Found> = found.iter().filter(|f| f.score >= POSSIBLE).collect();
-    let ordered = |feature: usize| {
-        median(&mut possible.iter().map(|f| f.features[feature]).collect::<Vec<_>>()).unwrap_or(0.0) > ORDERED
+    let ordered = |(feature, most): (usize, f64)| {
+        median(&mut possible.iter().map(|f| f.features[feature]).collect::<Vec<_>>()).unwrap_or(0.0) > most
     };
-    if possible.len() < ENOUGH || FEATURES_OF_ORDER.into_iter().any(ordered) {
+    if possible.len() < ENOUGH || FEATURES_OF_ORDER.into_iter().zip(ORDERED).any(ordered) {
         return;
     }
     let Some(sigma) = spot_sigma(&middle(image, TRIAL_PX.1)) else { return };
