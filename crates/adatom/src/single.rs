@@ -12,7 +12,7 @@ const POSSIBLE: f64 = 0.3;
 const ENOUGH: usize = 6;
 /// The medians of the features of order where atoms stand singly, at most: those of a crystal are near one, or a half in noise; of atoms at random
 /// places none and a fifth.
-const ORDERED: [f64; 2] = [0.2, 0.35];
+const ORDERED: [f64; 2] = [0.2, 0.25];
 /// Part of the image that is within two widths of a column, at most.
 const COVERED: f64 = 0.12;
 /// The logit of the chance of an atom that stands out by z standard deviations: a constant and a slope, of 32 images with
